@@ -1,0 +1,1 @@
+"""outmail: outgoing mail, set up, proven and run from a terminal."""

@@ -1,0 +1,1 @@
+"""The catalogue of known failures: cause, remedy, where to click, what to run."""

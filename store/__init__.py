@@ -1,0 +1,1 @@
+"""Everything that outlives the process: settings, secrets, history, and where they lie."""

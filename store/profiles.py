@@ -1,0 +1,348 @@
+"""A profile: one way out for mail, with every setting of the contract; checked whole before it is kept.
+
+It must never hold a value that could leave its header or SMTP command (CR, LF, NUL), and its
+secrets must never show in a repr or a plain dump.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from enum import StrEnum
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import email_validator
+import idna
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from store.problems import Problem, SettingsInvalid
+
+PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What a profile may be called: it is typed in commands and stands in addresses of the relay."""
+
+
+class Security(StrEnum):
+    """How the connection is protected: STARTTLS (RFC 3207), TLS from the start (RFC 8314), or not."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+DEFAULT_PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
+
+
+def one_line(text: str) -> str:
+    """Refuse control characters: they could end a header or an SMTP command and begin another."""
+    if any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u2028\u2029" for c in text):
+        raise ValueError("must not contain line breaks or control characters")
+    return text
+
+
+def address(text: str) -> str:
+    """An address of RFC 5321 or 6531, as "ops@example.org"; local names such as root@localhost pass."""
+    one_line(text)
+    # The library refuses names kept for tests and single machines (localhost, .test, .local);
+    # on a server they are everyday addresses. Emptying its list is the way it documents.
+    email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+    try:
+        found = email_validator.validate_email(
+            text.strip(),
+            check_deliverability=False,
+            allow_smtputf8=True,
+            globally_deliverable=False,
+            test_environment=True,
+        )
+    except email_validator.EmailNotValidError as error:
+        raise ValueError(f"is not a mail address: {str(error).rstrip('.')}") from error
+    return found.normalized
+
+
+def host(text: str) -> str:
+    """A host name or an IPv4 or IPv6 address; international names become their ASCII form."""
+    name = one_line(text).strip().rstrip(".")
+    bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        pass
+    if not name:
+        raise ValueError("must not be empty")
+    if re.fullmatch(r"[\d.]+", name):
+        raise ValueError("is not an IP address: four numbers from 0 to 255 are needed")
+    try:
+        ascii_name = name if name.isascii() else idna.encode(name, uts46=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise ValueError(f"is not a host name: {error}") from error
+    labels = ascii_name.split(".")
+    if len(ascii_name) > 253 or not all(
+        re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", label) for label in labels
+    ):
+        wrong = "give the name alone, without " + (
+            "a scheme or path" if "/" in name else "a port" if ":" in name else "spaces or symbols"
+        )
+        raise ValueError(f"is not a host name: {wrong}")
+    return ascii_name.lower()
+
+
+def _url(text: str, schemes: tuple[str, ...]) -> str:
+    one_line(text)
+    shown = " or ".join(f"{s}://" for s in schemes)
+    try:
+        parts = urlsplit(text.strip())
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"is not an address that starts with {shown}: {error}") from error
+    if parts.scheme not in schemes or not parts.hostname or " " in text.strip():
+        raise ValueError(f"must be an address that starts with {shown}")
+    if parts.username or parts.password:
+        raise ValueError("must not contain a user name or password: they have fields of their own")
+    host(parts.hostname)
+    if port == 0:
+        raise ValueError("has port 0, where nothing can listen")
+    return text.strip()
+
+
+def web_url(text: str) -> str:
+    """An https address (http is for a redirect on this machine only, and has its own check)."""
+    return _url(text, ("https",))
+
+
+def redirect(text: str) -> str:
+    """A redirect URL as registered with the provider: https, or http on localhost (RFC 8252)."""
+    url = _url(text, ("http", "https"))
+    parts = urlsplit(url)
+    if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        raise ValueError("may use http:// only for localhost; elsewhere it must be https://")
+    return url
+
+
+def proxy_url(text: str) -> str:
+    """An HTTP CONNECT or SOCKS5 proxy, as "http://proxy.example.org:3128"."""
+    url = _url(text, ("http", "socks5"))
+    parts = urlsplit(url)
+    if parts.path not in {"", "/"} or parts.query:
+        raise ValueError("must end after the port")
+    if parts.port is None:
+        raise ValueError("needs a port, as in http://proxy.example.org:3128")
+    return url.rstrip("/")
+
+
+OneLine = Annotated[str, AfterValidator(one_line)]
+Address = Annotated[str, AfterValidator(address)]
+Host = Annotated[str, AfterValidator(host)]
+WebUrl = Annotated[str, AfterValidator(web_url)]
+Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_default=False, hide_input_in_errors=True)
+
+
+class Server(_Part):
+    """One server: where it is and how the connection is protected; no port means the usual one."""
+
+    host: Host
+    security: Security = Security.STARTTLS
+    port: Port | None = None
+
+    @property
+    def effective_port(self) -> int:
+        """The port that is connected to."""
+        return self.port if self.port is not None else DEFAULT_PORTS[self.security]
+
+    @property
+    def address(self) -> str:
+        """As a person writes it: "smtp.example.org:587", "[::1]:25"."""
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{shown}:{self.effective_port}"
+
+
+class Smtp(Server):
+    """SMTP submission: the primary server, and the alternates in the order they are tried."""
+
+    alternates: list[Server] = Field(default_factory=list, max_length=8)
+    ehlo_name: Host | None = None  # what we call ourselves; the machine's own name by default
+
+
+class Ews(_Part):
+    """Exchange Web Services."""
+
+    url: WebUrl
+
+
+class Graph(_Part):
+    """Microsoft Graph; the endpoint follows from the cloud unless given."""
+
+    cloud: Literal["global", "us-gov", "us-dod", "china", "custom"] = "global"
+    endpoint: WebUrl | None = None
+
+
+class OAuth(_Part):
+    """Sign-in by OAuth 2; the addresses and scopes are filled in for known providers."""
+
+    provider: Literal["microsoft", "google", "custom"] = "microsoft"
+    grant: Literal["device-code", "authorization-code", "client-credentials"] = "device-code"
+    tenant: OneLine | None = None
+    client_id: OneLine
+    client_secret: SecretStr | None = None
+    certificate: SecretStr | None = None  # PEM text: private key and certificate
+    authorization_url: WebUrl | None = None
+    token_url: WebUrl | None = None
+    device_authorization_url: WebUrl | None = None
+    scopes: list[OneLine] | None = None
+    redirect_url: Annotated[str, AfterValidator(redirect)] | None = None
+
+
+class Auth(_Part):
+    """How we sign in. A password without TLS travels only when the long-named switch is on."""
+
+    method: Literal["none", "basic", "oauth"] = "none"
+    username: OneLine | None = None
+    password: SecretStr | None = None
+    mechanism: Literal["auto", "plain", "login", "cram-md5"] = "auto"
+    insecure_allow_password_without_tls: Flag = False
+    oauth: OAuth | None = None
+
+
+class Proxy(_Part):
+    """A proxy on the way out."""
+
+    url: Annotated[str, AfterValidator(proxy_url)]
+    username: OneLine | None = None
+    password: SecretStr | None = None
+
+
+class Tls(_Part):
+    """What we trust: the system's certificates, and this file's besides."""
+
+    ca_file: OneLine | None = None
+
+
+class Failover(_Part):
+    """The profile to use when every server of this one is unavailable, and how we come back."""
+
+    profile: OneLine | None = None
+    failback: Literal["manual", "automatic"] = "manual"
+
+
+class Profile(_Part):
+    """One way out for mail."""
+
+    protocol: Literal["smtp", "ews", "graph"]
+    sender_name: OneLine | None = None
+    from_address: Address
+    reply_to: Address | None = None
+    sender_policy: Literal["rewrite", "enforce", "allow"] = "rewrite"
+    smtp: Smtp | None = None
+    ews: Ews | None = None
+    graph: Graph | None = None
+    auth: Auth = Field(default_factory=Auth)
+    proxy: Proxy | None = None
+    tls: Tls | None = None
+    failover: Failover | None = None
+
+    @property
+    def servers(self) -> list[Server]:
+        """The SMTP servers in order: the primary, then the alternates; [] for other protocols."""
+        return [self.smtp, *self.smtp.alternates] if self.protocol == "smtp" and self.smtp else []
+
+
+class Settings(_Part):
+    """Everything an admin configures."""
+
+    default: OneLine | None = None
+    profiles: dict[str, Profile] = Field(default_factory=dict)
+
+    def named(self, name: str | None) -> tuple[str, Profile]:
+        """The profile of that name; without a name the default one, or the only one.
+
+        Raises KeyError with a sentence for the user when there is none.
+        """
+        wanted = name or self.default
+        if wanted is None and len(self.profiles) == 1:
+            wanted = next(iter(self.profiles))
+        if wanted is None:
+            raise KeyError(
+                "no profile is set up yet" if not self.profiles else "no default profile is chosen"
+            )
+        if wanted not in self.profiles:
+            raise KeyError(f"there is no profile {wanted!r}")
+        return wanted, self.profiles[wanted]
+
+
+SECRET_FIELDS = (
+    ("auth", "password"),
+    ("auth", "oauth", "client_secret"),
+    ("auth", "oauth", "certificate"),
+    ("proxy", "password"),
+)
+"""Where a profile keeps secrets; the vault seals them apart, export masks them."""
+
+
+def contradictions(name: str, profile: Profile) -> list[Problem]:
+    """The rules that span fields, each named by the field to correct."""
+    at = f"profiles.{name}."
+    found: list[Problem] = []
+
+    def wrong(field: str, message: str) -> None:
+        found.append(Problem(at + field, message))
+
+    if not PROFILE_NAME.fullmatch(name):
+        found.append(Problem(f"profiles.{name}", "a name has letters, digits, '.', '_' and '-', 64 at most"))
+    if profile.protocol == "smtp" and profile.smtp is None:
+        wrong("smtp.host", "is missing: protocol is smtp")
+    if profile.protocol == "ews" and profile.ews is None:
+        wrong("ews.url", "is missing: protocol is ews")
+    if profile.graph and profile.graph.cloud == "custom" and profile.graph.endpoint is None:
+        wrong("graph.endpoint", "is missing: cloud is custom")
+    auth = profile.auth
+    if profile.protocol == "graph" and auth.method != "oauth":
+        wrong("auth.method", "must be oauth: Microsoft Graph accepts nothing else")
+    if profile.protocol == "ews" and auth.method == "none":
+        wrong("auth.method", "must be basic or oauth: EWS needs a mailbox to sign in to")
+    if auth.method == "basic":
+        if not auth.username:
+            wrong("auth.username", "is missing: method is basic")
+        if auth.password is None or not auth.password.get_secret_value():
+            wrong("auth.password", "is missing: method is basic")
+        elif "\0" in auth.password.get_secret_value():
+            wrong("auth.password", "must not contain NUL")
+        found += _in_the_clear(at, profile)
+    if auth.method == "oauth" and auth.oauth is None:
+        wrong("auth.oauth.client_id", "is missing: method is oauth")
+    if profile.proxy and profile.proxy.password is not None and not profile.proxy.username:
+        wrong("proxy.username", "is missing: the proxy has a password")
+    if profile.failover and profile.failover.profile == name:
+        wrong("failover.profile", "must be another profile")
+    return found
+
+
+def _in_the_clear(at: str, profile: Profile) -> list[Problem]:
+    if profile.auth.insecure_allow_password_without_tls or profile.auth.mechanism == "cram-md5":
+        return []
+    fields = ["smtp.security", *(f"smtp.alternates.{n}.security" for n in range(1, 9))]
+    return [
+        Problem(
+            at + field,
+            "none would send the password unencrypted: choose starttls or tls, "
+            "or set auth.insecure_allow_password_without_tls = true",
+        )
+        for field, server in zip(fields, profile.servers, strict=False)
+        if server.security is Security.NONE
+    ]
+
+
+def check_whole(settings: Settings) -> None:
+    """Raise SettingsInvalid with every contradiction of every profile, and of the settings as one."""
+    found = [p for name, profile in settings.profiles.items() for p in contradictions(name, profile)]
+    for name, profile in settings.profiles.items():
+        other = profile.failover.profile if profile.failover else None
+        if other and other not in settings.profiles:
+            found.append(Problem(f"profiles.{name}.failover.profile", f"there is no profile {other!r}"))
+    if settings.default and settings.default not in settings.profiles:
+        found.append(Problem("default", f"there is no profile {settings.default!r}"))
+    if found:
+        raise SettingsInvalid(found)

@@ -1,0 +1,214 @@
+"""The shapes every way out shares: step, failure, envelope, receipt, Transport; no network code here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from transports.trace import Trace
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class StepName(StrEnum):
+    """The rungs of the check ladder, in the order in which a connection climbs them."""
+
+    RESOLVE = "resolve"
+    PROXY = "proxy"
+    CONNECT = "connect"
+    TLS = "tls"
+    GREETING = "greeting"
+    STARTTLS = "starttls"
+    TOKEN = "token"  # noqa: S105 - the name of a step
+    AUTHENTICATE = "authenticate"
+    ACCOUNT = "account"
+    SENDER = "sender"
+    PERMISSION = "permission"
+    SEND = "send"
+
+
+class Status(StrEnum):
+    """What became of a step; `running` is only ever seen live."""
+
+    RUNNING = "running"
+    PASS = "pass"  # noqa: S105 - a status
+    WARN = "warn"
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+class Scope(StrEnum):
+    """Whom a failure concerns: a whole server, the sign-in, one sender, one message or one recipient."""
+
+    SERVER = "server"
+    SIGN_IN = "sign-in"
+    SENDER = "sender"
+    MESSAGE = "message"
+    RECIPIENT = "recipient"
+
+
+class Verdict(StrEnum):
+    """What the transport makes of a failure; `engine.trouble` alone decides what follows from it."""
+
+    RETRY = "retry"
+    REJECT = "reject"
+    FIX_SETTINGS = "fix-settings"
+    UNCERTAIN = "uncertain"
+
+
+class Cause(StrEnum):
+    """What was seen on this side of the wire, where no server code says it. The diagnosis starts from it."""
+
+    ANSWER = "answer"  # the server said no: code, enhanced code and words tell why
+    NAME_NOT_FOUND = "name-not-found"
+    NAME_LOOKUP_FAILED = "name-lookup-failed"
+    CONNECTION_REFUSED = "connection-refused"
+    UNREACHABLE = "unreachable"
+    TIMED_OUT = "timed-out"
+    CONNECTION_LOST = "connection-lost"
+    PROXY_UNREACHABLE = "proxy-unreachable"
+    PROXY_SIGN_IN = "proxy-sign-in"
+    PROXY_REFUSED = "proxy-refused"
+    CERTIFICATE_EXPIRED = "certificate-expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
+    CERTIFICATE_SELF_SIGNED = "certificate-self-signed"
+    CERTIFICATE_UNKNOWN_ISSUER = "certificate-unknown-issuer"
+    CERTIFICATE_WRONG_NAME = "certificate-wrong-name"
+    CERTIFICATE_INVALID = "certificate-invalid"
+    CERTIFICATE_ENDS_SOON = "certificate-ends-soon"
+    CA_FILE_UNUSABLE = "ca-file-unusable"
+    TLS_VERSION = "tls-version"
+    TLS_FAILED = "tls-failed"
+    TLS_ON_PLAIN_PORT = "tls-on-plain-port"  # TLS was spoken to a server that starts in plain text
+    PLAIN_ON_TLS_PORT = "plain-on-tls-port"  # plain text was spoken to a server that starts with TLS
+    NOT_SMTP = "not-smtp"
+    STARTTLS_NOT_OFFERED = "starttls-not-offered"
+    STARTTLS_REFUSED = "starttls-refused"
+    STARTTLS_INJECTED = "starttls-injected"  # plain text lay in the buffer behind the answer
+    AUTH_NOT_OFFERED = "auth-not-offered"
+    AUTH_NO_COMMON_MECHANISM = "auth-no-common-mechanism"
+    AUTH_NEEDS_TLS = "auth-needs-tls"  # we refuse to send credentials in the clear
+    MESSAGE_TOO_LARGE = "message-too-large"  # known from SIZE before the upload
+    SMTPUTF8_NOT_OFFERED = "smtputf8-not-offered"
+    EIGHT_BIT_NOT_OFFERED = "8bit-not-offered"
+    UNSAFE_TEXT = "unsafe-text"  # CR, LF or NUL in what goes into a command
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One thing that went wrong (or, in a step that warns, that will).
+
+    `words` are the server's or the library's own, made harmless (no control characters) by the
+    one who records them. `enhanced` is RFC 3463's status code, as "5.7.139".
+    """
+
+    step: StepName
+    scope: Scope
+    verdict: Verdict
+    cause: Cause
+    code: int | None = None
+    enhanced: str | None = None
+    words: str = ""
+    facts: Mapping[str, str] = field(default=NOTHING)
+
+
+class TransportError(Exception):
+    """Carries a Failure out of a transport; raised `from` the library's exception where there is one."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure.step}: {failure.cause}: {failure.words}")
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung, as it stands now. The TUI, --json and the log draw this same value."""
+
+    name: StepName
+    status: Status
+    detail: str = ""
+    seconds: float = 0.0
+    evidence: tuple[str, ...] = ()  # the dialogue, a line each, "C: …" and "S: …", secrets as ***
+    facts: Mapping[str, str] = field(default=NOTHING)  # what was learned, by name
+    failure: Failure | None = None  # of a step that failed or warns
+
+
+@dataclass(frozen=True, slots=True)
+class Dsn:
+    """What the sender asked of delivery status notifications (RFC 3461)."""
+
+    ret: str | None = None  # "FULL" or "HDRS"
+    envid: str | None = None
+    notify: tuple[str, ...] = ()  # of NEVER, SUCCESS, FAILURE, DELAY; for every recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message on its way: who it is from, who gets it (and nobody else), and its bytes.
+
+    `sender` is the reverse-path, "" for a bounce. `content` has CRLF line ends and is never
+    changed by a transport, apart from dot-stuffing on the wire.
+    """
+
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+    dsn: Dsn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one recipient's fate is; `failure` is None exactly when the server took the mail for them."""
+
+    recipient: str
+    answer: str
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The server took the message for at least one recipient: its answer, and an outcome for each."""
+
+    answer: str
+    outcomes: tuple[Outcome, ...]
+    provider_id: str | None = None
+
+
+class Transport(Protocol):
+    """One way out. Every method emits its steps to the trace and raises TransportError on failure.
+
+    `close` never raises. A transport is for one connection at a time and not reused after close.
+    """
+
+    @property
+    def address(self) -> str:
+        """Where it goes, as "smtp.example.org:587"."""
+        ...
+
+    async def open(self, trace: Trace) -> None:
+        """Resolve, proxy, connect, TLS, greet."""
+        ...
+
+    async def authenticate(self, trace: Trace) -> None:
+        """Sign in, or do nothing where the profile needs no authentication."""
+        ...
+
+    async def probe(self, sender: str, recipient: str, trace: Trace) -> None:
+        """Prove (`sender`, `permission`) that this sender may send to this recipient; nothing is sent."""
+        ...
+
+    async def send(self, envelope: Envelope, trace: Trace) -> Receipt:
+        """Hand the message over.
+
+        Raises TransportError when it was taken for nobody; its verdict is UNCERTAIN when the
+        connection broke between the end of the message and the answer.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Say goodbye and hang up."""
+        ...

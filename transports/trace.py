@@ -1,0 +1,78 @@
+"""Steps from inside the wire code: who watches a connection sees each step begin and end, as it happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from types import MappingProxyType
+
+from transports.base import Failure, Status, Step, StepName, TransportError
+
+_LONGEST_LINE = 400
+_MOST_LINES = 200
+
+
+def harmless(text: str, longest: int = 2000) -> str:
+    """Text from a server or a file, safe to print: control characters (escape sequences too) as "?"."""
+    shown = text[:longest] + ("…" if len(text) > longest else "")
+    return "".join(c if c.isprintable() else ("\n" if c == "\n" else "?") for c in shown)
+
+
+class OpenStep:
+    """A step under way: fill in what is learned; it is emitted when the block ends."""
+
+    def __init__(self, name: StepName) -> None:
+        self.name = name
+        self.detail = ""
+        self.facts: dict[str, str] = {}
+        self.warning: Failure | None = None
+        self._lines: list[str] = []
+
+    def said(self, who: str, line: str) -> None:
+        """Record a line of the dialogue; `who` is "C" or "S". Secrets must be *** already."""
+        if len(self._lines) < _MOST_LINES:
+            self._lines.append(f"{who}: {harmless(line, _LONGEST_LINE)}")
+
+    def _value(self, status: Status, seconds: float, failure: Failure | None = None) -> Step:
+        return Step(
+            name=self.name,
+            status=status,
+            detail=harmless(self.detail),
+            seconds=seconds,
+            evidence=tuple(self._lines),
+            facts=MappingProxyType({k: harmless(v) for k, v in self.facts.items()}),
+            failure=failure,
+        )
+
+
+class Trace:
+    """Hands each step to `emit` as running, then as passed, warned or failed, with its seconds."""
+
+    def __init__(self, emit: Callable[[Step], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._emit = emit
+        self._clock = clock
+
+    @asynccontextmanager
+    async def step(self, name: StepName) -> AsyncIterator[OpenStep]:
+        """Run a block as the step `name`.
+
+        A TransportError that leaves the block makes the step fail with its failure; any other
+        exception (a cancelled task too) passes without a verdict, since nothing was proven.
+        """
+        step = OpenStep(name)
+        began = self._clock()
+        self._emit(step._value(Status.RUNNING, 0.0))
+        try:
+            yield step
+        except TransportError as error:
+            step.detail = step.detail or error.failure.words
+            self._emit(step._value(Status.FAIL, self._clock() - began, error.failure))
+            raise
+        status = Status.WARN if step.warning else Status.PASS
+        self._emit(step._value(status, self._clock() - began, step.warning))
+
+
+def silent() -> Trace:
+    """A trace nobody watches."""
+    return Trace(lambda _step: None)
