@@ -113,7 +113,7 @@ class Failure:
     code: int | None = None
     enhanced: str | None = None
     words: str = ""
-    facts: Mapping[str, str] = field(default=NOTHING)
+    facts: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 class TransportError(Exception):
@@ -133,7 +133,7 @@ class Step:
     detail: str = ""
     seconds: float = 0.0
     evidence: tuple[str, ...] = ()  # the dialogue, a line each, "C: …" and "S: …", secrets as ***
-    facts: Mapping[str, str] = field(default=NOTHING)  # what was learned, by name
+    facts: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # what was learned, by name
     failure: Failure | None = None  # of a step that failed or warns
 
 

@@ -1,0 +1,181 @@
+"""Builds the mails that outmail itself writes: the sample mail and `outmail send`. It sends nothing.
+
+It must never let text from a field end a header or a command: line breaks and NUL are refused.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import mimetypes
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from pathlib import Path
+
+from outmail.engine.errors import EngineError, Refusal
+from outmail.version import VERSION
+from store.profiles import Profile, address, one_line
+from transports.base import Envelope
+
+_LONGEST_LINE = 998  # octets without CRLF, RFC 5321 section 4.5.3.1.6
+_MOST_ATTACHED = 150 * 1024 * 1024  # octets; the largest mail any provider takes
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file to attach: its name as the reader sees it, and its bytes."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mail as its author thinks of it. Addresses are bare, or "Name <address>"."""
+
+    to: tuple[str, ...]
+    subject: str
+    text: str | None = None
+    html: str | None = None
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A mail ready to go, and the Message-ID under which the history keeps it."""
+
+    message_id: str
+    envelope: Envelope
+
+
+def attach(path: Path) -> Attachment:
+    """Read a file to attach. Raises EngineError when it cannot be read or is too large."""
+    try:
+        size = path.stat().st_size
+        if size > _MOST_ATTACHED:
+            raise EngineError(
+                Refusal.INPUT,
+                f"cannot attach {path.name}",
+                f"it has {size // 1048576} MB, and no provider takes more than 150",
+                "put the file where it can be fetched and send the link",
+            )
+        return Attachment(path.name, path.read_bytes())
+    except OSError as error:
+        raise EngineError(
+            Refusal.FILE,
+            f"cannot read {path}",
+            (error.strerror or str(error)).lower(),
+            "check the path and its permissions",
+        ) from error
+
+
+def new_message_id(profile: Profile) -> str:
+    """A Message-ID of the profile's own domain (RFC 5322, section 3.6.4)."""
+    return email.utils.make_msgid(domain=_ascii_domain(profile.from_address))
+
+
+def compose(
+    profile: Profile, draft: Draft, *, message_id: str | None = None, now: datetime | None = None
+) -> Composed:
+    """The message and its envelope: From, Reply-To and name as the profile says; Bcc in no header.
+
+    Raises EngineError that names the field when one would break out of its header.
+    """
+    to = _addresses("--to", draft.to)
+    cc = _addresses("--cc", draft.cc)
+    bcc = _addresses("--bcc", draft.bcc)
+    everyone = tuple(dict.fromkeys(a.addr_spec for a in (*to, *cc, *bcc)))
+    if not everyone:
+        raise EngineError(Refusal.INPUT, "nobody to send to", "no recipient is given", "give --to ADDRESS")
+    sender = Address(display_name=profile.sender_name or "", addr_spec=profile.from_address)
+    international = not all(a.isascii() for a in (profile.from_address, profile.reply_to or "", *everyone))
+    message = EmailMessage(policy=policy.SMTPUTF8 if international else policy.SMTP)
+    message_id = message_id or new_message_id(profile)
+    message["From"] = sender
+    if to:
+        message["To"] = to
+    if cc:
+        message["Cc"] = cc
+    if profile.reply_to:
+        message["Reply-To"] = Address(addr_spec=profile.reply_to)
+    message["Subject"] = _safe("--subject", draft.subject)
+    message["Date"] = email.utils.format_datetime(now or datetime.now().astimezone())
+    message["Message-ID"] = message_id
+    message["User-Agent"] = f"outmail/{VERSION}"
+    for name, value in draft.headers.items():
+        message[name] = _safe(name, value)
+    _fill(message, draft)
+    return Composed(message_id, Envelope(profile.from_address, everyone, message.as_bytes()))
+
+
+def _fill(message: EmailMessage, draft: Draft) -> None:
+    if draft.text is not None or draft.html is None:
+        text = draft.text or ""
+        message.set_content(text, cte=_encoding(text))
+    if draft.html is not None:
+        if draft.text is None:
+            message.set_content(draft.html, subtype="html", cte=_encoding(draft.html))
+        else:
+            message.add_alternative(draft.html, subtype="html", cte=_encoding(draft.html))
+    for attachment in draft.attachments:
+        maintype, subtype = _kind(attachment.name)
+        message.add_attachment(
+            attachment.content,
+            maintype=maintype,
+            subtype=subtype,
+            filename=_safe("--attach", attachment.name),
+        )
+
+
+def _encoding(text: str) -> str:
+    """7bit where the text allows it, else quoted-printable: both pass every server."""
+    plain = text.isascii() and "\0" not in text
+    return "7bit" if plain and all(len(x) <= _LONGEST_LINE for x in text.splitlines()) else "quoted-printable"
+
+
+def _kind(name: str) -> tuple[str, str]:
+    guessed, compressed = mimetypes.guess_type(name)
+    if guessed is None or compressed or guessed.startswith(("message/", "multipart/")):
+        return "application", "octet-stream"  # a mail inside a mail must not be taken apart
+    maintype, _, subtype = guessed.partition("/")
+    return maintype, subtype
+
+
+def _addresses(where: str, given: Iterable[str]) -> tuple[Address, ...]:
+    return tuple(_address(where, text) for text in given)
+
+
+def _address(where: str, text: str) -> Address:
+    """One address; the parser never splits at a comma inside quotes ("Last, First" <a@b>)."""
+    try:
+        one_line(text)
+        names = email.utils.getaddresses([text])
+        if len(names) != 1:
+            raise ValueError(f"is {len(names)} addresses: give one, and repeat the option for more")
+        name, spec = names[0]
+        return Address(display_name=name, addr_spec=address(spec or text))
+    except ValueError as error:
+        shown = "".join(c if c.isprintable() else "?" for c in text[:80])
+        raise EngineError(
+            Refusal.INPUT, f"{where} {shown}", str(error), "write it as name@example.org"
+        ) from error
+
+
+def _safe(where: str, text: str) -> str:
+    try:
+        return one_line(text)
+    except ValueError as error:
+        raise EngineError(
+            Refusal.INPUT, f"{where}", str(error), "leave out line breaks and control characters"
+        ) from error
+
+
+def _ascii_domain(mail_address: str) -> str:
+    domain = mail_address.rpartition("@")[2]
+    return domain if domain.isascii() else domain.encode("idna").decode("ascii")
