@@ -159,7 +159,9 @@ def _address(where: str, text: str) -> Address:
         if len(names) != 1:
             raise ValueError(f"is {len(names)} addresses: give one, and repeat the option for more")
         name, spec = names[0]
-        return Address(display_name=name, addr_spec=address(spec or text))
+        # Not addr_spec=: Address would refuse the letters beyond ASCII that RFC 6531 allows.
+        user, _, domain = address(spec or text).rpartition("@")
+        return Address(display_name=name, username=user, domain=domain)
     except ValueError as error:
         shown = "".join(c if c.isprintable() else "?" for c in text[:80])
         raise EngineError(

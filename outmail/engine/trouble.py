@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from transports.base import Failure, Scope, StepName, Verdict
+from transports.base import Failure, Scope, Verdict
 
 
 class Action(StrEnum):
@@ -46,5 +46,4 @@ def _concerns_server(failure: Failure) -> bool:
     """
     if failure.scope is Scope.SERVER:
         return True
-    early = failure.step in {StepName.AUTHENTICATE, StepName.SENDER}
-    return early and failure.verdict is Verdict.RETRY
+    return failure.scope in {Scope.SIGN_IN, Scope.SENDER} and failure.verdict is Verdict.RETRY

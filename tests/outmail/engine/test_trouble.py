@@ -1,0 +1,55 @@
+"""What a failure means: the whole table, and the rules of the design that it must keep."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from outmail.engine.trouble import Action, decide
+from transports.base import Cause, Failure, Scope, StepName, Verdict
+
+
+def failure(step: StepName, scope: Scope, verdict: Verdict) -> Failure:
+    """A failure of which only these three matter."""
+    return Failure(step, scope, verdict, Cause.ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("step", "scope", "verdict", "another_left", "last"),
+    [
+        (StepName.CONNECT, Scope.SERVER, Verdict.RETRY, Action.NEXT_SERVER, Action.DEFER),
+        (StepName.GREETING, Scope.SERVER, Verdict.RETRY, Action.NEXT_SERVER, Action.DEFER),
+        (StepName.TLS, Scope.SERVER, Verdict.FIX_SETTINGS, Action.NEXT_SERVER, Action.PAUSE_ROUTE),
+        (StepName.GREETING, Scope.SERVER, Verdict.REJECT, Action.NEXT_SERVER, Action.BOUNCE),
+        (StepName.AUTHENTICATE, Scope.SIGN_IN, Verdict.RETRY, Action.NEXT_SERVER, Action.DEFER),
+        (StepName.AUTHENTICATE, Scope.SIGN_IN, Verdict.FIX_SETTINGS, Action.PAUSE_ROUTE, Action.PAUSE_ROUTE),
+        (StepName.AUTHENTICATE, Scope.SIGN_IN, Verdict.REJECT, Action.PAUSE_ROUTE, Action.PAUSE_ROUTE),
+        (StepName.SENDER, Scope.SENDER, Verdict.RETRY, Action.NEXT_SERVER, Action.DEFER),
+        (StepName.SENDER, Scope.SENDER, Verdict.REJECT, Action.BOUNCE, Action.BOUNCE),
+        (StepName.PERMISSION, Scope.RECIPIENT, Verdict.RETRY, Action.DEFER, Action.DEFER),
+        (StepName.PERMISSION, Scope.RECIPIENT, Verdict.REJECT, Action.BOUNCE, Action.BOUNCE),
+        (StepName.SEND, Scope.MESSAGE, Verdict.RETRY, Action.DEFER, Action.DEFER),
+        (StepName.SEND, Scope.MESSAGE, Verdict.REJECT, Action.BOUNCE, Action.BOUNCE),
+        (StepName.SEND, Scope.MESSAGE, Verdict.UNCERTAIN, Action.HOLD, Action.HOLD),
+        (StepName.SEND, Scope.SERVER, Verdict.UNCERTAIN, Action.HOLD, Action.HOLD),
+    ],
+)
+def test_table(step: StepName, scope: Scope, verdict: Verdict, another_left: Action, last: Action) -> None:
+    assert decide(failure(step, scope, verdict), last_server=False) is another_left
+    assert decide(failure(step, scope, verdict), last_server=True) is last
+
+
+@pytest.mark.parametrize(("step", "scope", "verdict"), list(itertools.product(StepName, Scope, Verdict)))
+def test_the_rules_hold_for_every_combination(step: StepName, scope: Scope, verdict: Verdict) -> None:
+    one = failure(step, scope, verdict)
+    for last in (False, True):
+        action = decide(one, last_server=last)
+        if verdict is Verdict.UNCERTAIN:
+            assert action is Action.HOLD, "mail that may have been taken never goes another way"
+        if last:
+            assert action is not Action.NEXT_SERVER
+        if scope in {Scope.RECIPIENT, Scope.MESSAGE} or (scope is Scope.SENDER and verdict is Verdict.REJECT):
+            assert action is not Action.NEXT_SERVER, "a refused mail never causes a switch"
+        if scope is Scope.SIGN_IN and verdict in {Verdict.REJECT, Verdict.FIX_SETTINGS}:
+            assert action is Action.PAUSE_ROUTE, "a failed sign-in burns no mail and locks no account"
