@@ -117,11 +117,15 @@ class Failure:
 
 
 class TransportError(Exception):
-    """Carries a Failure out of a transport; raised `from` the library's exception where there is one."""
+    """Carries a Failure out of a transport; raised `from` the library's exception where there is one.
 
-    def __init__(self, failure: Failure) -> None:
+    `outcomes` is filled where every recipient of a message was refused, each for a reason of its own.
+    """
+
+    def __init__(self, failure: Failure, outcomes: tuple[Outcome, ...] = ()) -> None:
         super().__init__(f"{failure.step}: {failure.cause}: {failure.words}")
         self.failure = failure
+        self.outcomes = outcomes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The network beneath every way out: names, connections, proxies, TLS, and what their errors mean."""

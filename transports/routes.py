@@ -1,0 +1,86 @@
+"""Where a connection goes and how: server, sign-in, proxy, trust and time limits, as plain values.
+
+Nothing here touches the network, and no secret ever shows in a repr.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from transports.secret import Secret
+
+Protection = Literal["starttls", "tls", "none"]
+"""STARTTLS (RFC 3207), TLS from the first byte (RFC 8314), or neither."""
+
+Mechanism = Literal["auto", "plain", "login", "cram-md5"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """A server: a host name or an IP address without brackets, and a port."""
+
+    host: str
+    port: int
+    security: Protection
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who signs in; the password travels without TLS only when `insecure_without_tls` says so."""
+
+    username: str
+    password: Secret
+    mechanism: Mechanism = "auto"
+    insecure_without_tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyRoute:
+    """A proxy on the way: "http://host:port" (CONNECT) or "socks5://host:port"."""
+
+    url: str
+    username: str | None = None
+    password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long each step may take, in seconds.
+
+    RFC 5321, section 4.5.3.2 allows five minutes for most commands; a person who watches a check
+    does not, and a relay has other mail to carry.
+    """
+
+    resolve: float = 10
+    connect: float = 10
+    proxy: float = 20
+    tls: float = 10
+    greeting: float = 30
+    command: float = 30
+    data: float = 120
+    data_per_mib: float = 20  # on top of `data`, for each MiB of the message
+    quit: float = 2
+
+    def upload(self, size: int) -> float:
+        """The limit for handing over `size` bytes and hearing the answer."""
+        return self.data + self.data_per_mib * size / 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpRoute:
+    """Everything an SMTP connection needs to know.
+
+    `ca_file` names a PEM file that is trusted beside the system's certificates; `ehlo_name` is
+    what we call ourselves, the machine's own name by default.
+    """
+
+    server: ServerAddress
+    login: Login | None = None
+    proxy: ProxyRoute | None = None
+    ca_file: str | None = None
+    ehlo_name: str | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
