@@ -1,0 +1,171 @@
+"""The engine and the practice tenant as the screens call them: the seams where tests put fakes.
+
+The engine's modules are imported at the first use, never before the first screen is drawn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from store.history import Entry
+
+    from outmail.engine.report import CheckReport, SendReport, Watch
+    from store.changes import Change
+    from store.profiles import Profile, Settings
+    from transports.base import StepName
+
+_HEAVY = ("outmail.engine.check", "outmail.engine.sample", "outmail.engine.wiring")
+
+
+class Engine(Protocol):
+    """What screens ask of the engine; see `outmail.engine.check`, `sample` and `wiring` for the meaning."""
+
+    async def plan(self, name: str, profile: Profile, which: str) -> Sequence[Planned]:
+        """The steps a check will climb. Raises EngineError when the profile cannot be checked."""
+        ...
+
+    async def check(self, name: str, profile: Profile, *, which: str, watch: Watch) -> CheckReport:
+        """Climb them. Raises EngineError as `plan` does; failures on the way are in the report."""
+        ...
+
+    async def sample(
+        self, name: str, profile: Profile, to: str, *, which: str | None, watch: Watch
+    ) -> SendReport:
+        """Send a sample mail. Raises EngineError when the address or the profile cannot be used."""
+        ...
+
+
+class Planned(Protocol):
+    """One server and the steps that lie ahead."""
+
+    @property
+    def server(self) -> str:
+        """primary, alternate, alternate-2 …"""
+        ...
+
+    @property
+    def address(self) -> str:
+        """As "smtp.example.org:587"."""
+        ...
+
+    @property
+    def steps(self) -> Sequence[StepName]:
+        """In order."""
+        ...
+
+
+class WorkspaceLike(Protocol):
+    """The part of the engine's Workspace that screens use; every method may block on the disk."""
+
+    @property
+    def settings(self) -> Settings:
+        """As last read or saved."""
+        ...
+
+    @property
+    def history(self) -> HistoryLike:
+        """What was sent and changed."""
+        ...
+
+    def reload(self) -> Settings:
+        """Read anew; raises StoreError."""
+        ...
+
+    def save(self, settings: Settings, who: str | None = None) -> list[Change]:
+        """Keep; raises StoreError, SettingsChanged and SettingsInvalid."""
+        ...
+
+    def record(self, name: str, envelope_from: str, report: SendReport) -> str:
+        """Note a mail; returns "" or a sentence why the history was not written."""
+        ...
+
+
+class HistoryLike(Protocol):
+    """The part of the history that screens read."""
+
+    def entries(self, limit: int) -> list[Entry]:
+        """The newest first; raises StoreError."""
+        ...
+
+
+class PracticeServerLike(Protocol):
+    """One server of the practice tenant."""
+
+    @property
+    def host(self) -> str:
+        """A loopback address."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """The port it got."""
+        ...
+
+    @property
+    def fault(self) -> str:
+        """The fault that is switched on."""
+        ...
+
+    @property
+    def messages(self) -> Sequence[object]:
+        """The mails that arrived, the newest last."""
+        ...
+
+
+class DemoSession(Protocol):
+    """The practice tenant, for the screen that switches its faults."""
+
+    @property
+    def servers(self) -> Mapping[str, PracticeServerLike]:
+        """By name: primary, alternate."""
+        ...
+
+    def set_fault(self, server: str, fault: str) -> None:
+        """Switch a fault on; the healthy state is a fault's name too."""
+        ...
+
+
+class RealEngine:
+    """The engine itself."""
+
+    async def _ready(self) -> None:
+        # The import takes a few hundred milliseconds: in a thread, so that Escape works meanwhile.
+        for module in _HEAVY:
+            await asyncio.to_thread(importlib.import_module, module)
+
+    async def plan(self, name: str, profile: Profile, which: str) -> Sequence[Planned]:
+        """See Engine."""
+        await self._ready()
+        from outmail.engine import wiring
+
+        return [
+            _Plan(c.label, c.address, wiring.ladder(profile, c.server))
+            for c in wiring.candidates(name, profile, which)
+        ]
+
+    async def check(self, name: str, profile: Profile, *, which: str, watch: Watch) -> CheckReport:
+        """See Engine."""
+        await self._ready()
+        from outmail.engine.check import check
+
+        return await check(name, profile, which=which, watch=watch)
+
+    async def sample(
+        self, name: str, profile: Profile, to: str, *, which: str | None, watch: Watch
+    ) -> SendReport:
+        """See Engine."""
+        await self._ready()
+        from outmail.engine.sample import sample
+
+        return await sample(name, profile, to, which=which, watch=watch)
+
+
+class _Plan:
+    def __init__(self, server: str, address: str, steps: Sequence[StepName]) -> None:
+        self.server = server
+        self.address = address
+        self.steps = steps
