@@ -90,7 +90,7 @@ def _taken(receipt: Receipt, climb: Climb, tried: _Tried) -> SendReport:
 
 def _failed(failure: Failure, mail: Envelope, climb: Climb, tried: _Tried) -> SendReport:
     finding = diagnose(failure, climb.context)
-    answer = f"{failure.code} {failure.words}".rstrip() if failure.code else ""
+    answer = failure.words if failure.code else ""
     return SendReport(
         ok=False,
         message_id=tried.message_id,
