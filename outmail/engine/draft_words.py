@@ -1,0 +1,75 @@
+"""What the wizard says about the answers: the review's lines and the notes to read; never a secret."""
+
+from __future__ import annotations
+
+from outmail.engine import draft_pages as at
+from outmail.engine.draft import Draft
+from outmail.engine.draft_pages import Note, Page
+from outmail.engine.presets import Preset, by_host
+from store.profiles import DEFAULT_PORTS, Security
+
+_PROTECTION = {Security.STARTTLS: "STARTTLS", Security.TLS: "SMTPS", Security.NONE: "no TLS"}
+_NO_TLS = "Without TLS everyone on the way can read and change the mail: for a trusted network only."
+_BARE_PASSWORD = "The password will travel unencrypted: everyone on the way can read it."  # noqa: S105
+
+
+def summary(draft: Draft) -> list[tuple[str, str]]:
+    """Every answer that counts, as (field, text to show), page by page; secrets as ***."""
+    rows: list[tuple[str, str]] = []
+
+    def add(*names: str) -> None:
+        rows.extend((name, _shown(draft, name)) for name in names)
+
+    if draft.text(at.PROTOCOL) == "smtp":
+        rows += [(at.server_field(n, "host"), _server(draft, n)) for n in range(draft.server_count())]
+    add(at.METHOD)
+    if draft.text(at.METHOD) == "basic":
+        add(at.USERNAME, at.PASSWORD, at.MECHANISM)
+        if draft.asks_insecure():
+            add(at.INSECURE)
+    add(at.SENDER_NAME, at.FROM, at.REPLY_TO, at.POLICY, at.PROXY)
+    if draft.on(at.PROXY):
+        add(at.PROXY_URL, at.PROXY_USER, at.PROXY_PASSWORD)
+    add(at.CA_FILE)
+    if draft.text(at.FAILOVER):
+        add(at.FAILOVER, at.FAILBACK)
+    return rows
+
+
+def _server(draft: Draft, number: int) -> str:
+    host, port = (draft.text(at.server_field(number, part)) for part in ("host", "port"))
+    security = Security(draft.text(at.server_field(number, "security")))
+    bare = f"[{host.strip()}]" if ":" in host else host.strip()
+    return f"{bare}:{port.strip() or DEFAULT_PORTS[security]}  {_PROTECTION[security]}" if bare else ""
+
+
+def _shown(draft: Draft, name: str) -> str:
+    if name not in at.SECRETS:
+        return draft.text(name)
+    return "*** (stored)" if draft.stored(name) else "***" if draft.text(name) else ""
+
+
+def notes(draft: Draft, preset: Preset | None = None) -> list[Note]:
+    """What the admin should know about these answers, page by page.
+
+    `preset` is the provider's; without one it is recognised by the server's name.
+    """
+    preset = preset or by_host(draft.text(at.HOST))
+    found: list[Note] = []
+    retirement = preset.retires(draft.text(at.METHOD)) if preset else None
+    if retirement:
+        dates = "\n".join([retirement.title + ":", *(f"• {date}" for date in retirement.dates)])
+        found += [Note(page, dates, urgent=True) for page in (Page.PROVIDER, Page.REVIEW)]
+        found.append(Note(Page.SIGN_IN, f"{dates}\n{retirement.text}", urgent=True))
+    if preset and preset.note:
+        found.append(Note(Page.SERVER, preset.note.replace("\n", " ")))
+    if draft.in_the_clear():
+        found.append(Note(Page.SERVER, _NO_TLS, urgent=True))
+        if draft.text(at.METHOD) == "basic" and draft.on(at.INSECURE):
+            found += [Note(page, _BARE_PASSWORD, urgent=True) for page in (Page.SIGN_IN, Page.REVIEW)]
+    return found
+
+
+def notes_on(draft: Draft, page: Page, preset: Preset | None = None) -> list[Note]:
+    """The notes of one page."""
+    return [note for note in notes(draft, preset) if note.page is page]

@@ -1,0 +1,74 @@
+"""What the wizard's pages share while it is open: the answers, what was proven with them, and where to go.
+
+Nothing here is written to disk: that happens on the last page alone, when the admin says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from outmail.engine.draft import Draft
+from outmail.engine.draft_pages import PROVIDER, Note, Page, page_of
+from outmail.engine.presets import Preset, by_id
+from outmail.engine.report import CheckReport, Progress, SendReport
+from store.paths import Paths
+from store.profiles import Settings
+from tui.engine import Engine, RealEngine, WorkspaceLike
+
+
+@dataclass
+class Session:
+    """One run of the wizard."""
+
+    workspace: WorkspaceLike
+    draft: Draft
+    begun: Draft  # as it was when the wizard opened, to know whether something was typed
+    make_default: bool
+    where: str = ""  # the folder the settings are kept in
+    engine: Engine = field(default_factory=RealEngine)
+    looked_at: set[str] = field(default_factory=set)  # fields whose errors may be shown
+    seen: set[Page] = field(default_factory=set)
+    checked: Draft | None = None  # the answers the live check proved
+    steps: list[Progress] = field(default_factory=list)
+    report: CheckReport | None = None
+    refused: str = ""  # why a check could not even begin
+    sent_to: str = ""
+    sent_with: Draft | None = None
+    sent: SendReport | None = None
+    saved: bool = False
+    news: list[Note] = field(default_factory=list)  # what somebody else changed meanwhile
+
+    @classmethod
+    def begin(cls, workspace: WorkspaceLike, name: str | None) -> Session:
+        """A new profile, or the saved one of that name."""
+        settings = workspace.settings
+        draft = Draft.of(name, settings.profiles[name]) if name else Draft.empty()
+        default = settings.default == name if name else not settings.profiles
+        paths = getattr(workspace, "paths", None)  # the practice program of a test has none
+        where = str(paths.vault) if isinstance(paths, Paths) else ""
+        return cls(workspace, draft, draft.copy(), default, where)
+
+    @property
+    def settings(self) -> Settings:
+        """What is saved, as far as this program knows."""
+        return self.workspace.settings
+
+    @property
+    def preset(self) -> Preset | None:
+        """The chosen provider's preset; None for a server nobody knows."""
+        return by_id(self.draft.text(PROVIDER))
+
+    @property
+    def typed(self) -> bool:
+        """Whether leaving would lose something."""
+        return not self.saved and self.draft != self.begun
+
+    @property
+    def proven(self) -> bool:
+        """Whether the live check was for the answers as they stand now."""
+        return self.report is not None and self.checked == self.draft
+
+    def problems(self, page: Page | None = None) -> dict[str, str]:
+        """What is wrong, by field: on one page, or on all."""
+        found = self.draft.problems(self.settings)
+        return {f: words for f, words in found.items() if page is None or page_of(f) is page}
