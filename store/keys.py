@@ -35,6 +35,7 @@ class Key:
     source: str  # for people: "key file /etc/outmail.key", "passphrase from …"
     file: Path | None = None  # of a key file
     ours: bool = True  # whether we may replace the file (a systemd credential may not be)
+    asked: bool = False  # typed by a person, who can be asked again
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class KeyFinder:
 
     def forget_answer(self) -> None:
         """Ask the person anew the next time: the answer was wrong."""
-        self._kept = None
+        if self._kept and self._kept.asked:
+            self._kept = None
 
     def forget_file(self) -> None:
         """Read a key file anew the next time: another process may have replaced it."""
@@ -124,7 +126,7 @@ class KeyFinder:
         if keys and (stored := key_from_keyring(str(self._folder), self._options.env)):
             return Key(stored, False, "the keyring")
         if passphrases and self._options.ask is not None:
-            return _passphrase(self._options.ask("Passphrase of the settings: "), "the terminal")
+            return _passphrase(self._options.ask("Passphrase of the settings: "), "the terminal", asked=True)
         return None
 
     def _missing(self, passphrase: bool) -> StoreError:
@@ -219,7 +221,7 @@ def _passphrase_source(options: KeyOptions) -> Key | None:
     return None
 
 
-def _passphrase(given: bytes | str, where: str) -> Key:
+def _passphrase(given: bytes | str, where: str, asked: bool = False) -> Key:
     """The first line of what a source gave."""
     try:
         text = given if isinstance(given, str) else given.decode()
@@ -230,12 +232,12 @@ def _passphrase(given: bytes | str, where: str) -> Key:
         raise _no_passphrase(where, "it is empty", "write the passphrase on its first line")
     if len(line) > LIMIT:
         raise _no_passphrase(where, f"it is longer than {LIMIT} characters", "give a passphrase on one line")
-    return Key(passphrase_bytes(line), True, where)
+    return Key(passphrase_bytes(line), True, f"the passphrase from {where}", asked=asked)
 
 
 def chosen_passphrase(text: SecretStr) -> Key:
     """A passphrase that the admin has just chosen. Raises StoreError when it is empty."""
-    return _passphrase(text.get_secret_value(), "the new passphrase")
+    return _passphrase(text.get_secret_value(), "the admin")
 
 
 def _no_passphrase(where: str, why: str, remedy: str) -> StoreError:

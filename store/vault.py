@@ -211,6 +211,10 @@ class Vault:
             return self.read()
         except Damaged as damage:
             raise self.files.set_aside(damage) from None
+        except StoreError as error:
+            if error.kind is ErrorKind.WRONG_KEY:
+                self.finder.forget_answer()
+            raise
 
     def write(
         self, contents: Contents, vault: str, generation: int, slots: tuple[Slot, ...], data_key: bytes
@@ -260,7 +264,6 @@ class Vault:
             except (UnsupportedAlgorithm, MemoryError) as error:
                 raise _too_weak(error, slot) from None
             return self._unlocked
-        self.finder.forget_answer()
         raise self._wrong(key, bool(passphrases))
 
     def _read_key_again(self) -> None:
