@@ -1,0 +1,43 @@
+"""Every failure we know, in the order in which they are tried: the first whose rule fits explains it.
+
+The special comes before the general: what was seen on this side of the wire, then the providers'
+own codes, then the codes that all servers share.
+"""
+
+from __future__ import annotations
+
+from outmail.diagnosis.entry import SERVER_ADMIN, Entry
+from outmail.diagnosis.google import GOOGLE
+from outmail.diagnosis.microsoft import MICROSOFT_SIGN_IN
+from outmail.diagnosis.microsoft_send import MICROSOFT_SENDING
+from outmail.diagnosis.network import NETWORK
+from outmail.diagnosis.smtp_auth import SMTP_AUTH
+from outmail.diagnosis.smtp_send import SMTP_SEND
+from outmail.diagnosis.tls import TLS_ENTRIES
+
+UNKNOWN = Entry(
+    id="unknown",
+    title="Something we have no explanation for",
+    cause="At the step {step}, {host} answered: {words}",
+    remedy=(
+        "Read the dialogue of the check, and show it to the server's admin; it contains no secrets. "
+        "Searching for the words in quotes often helps."
+    ),
+    when=lambda _case: True,
+    commands=("outmail check {profile} --json",),
+    who=SERVER_ADMIN,
+)
+
+_HANDED_OVER = tuple(e for e in NETWORK if e.id == "uncertain")
+
+CATALOGUE: tuple[Entry, ...] = (
+    *_HANDED_OVER,
+    *TLS_ENTRIES,
+    *(e for e in NETWORK if e not in _HANDED_OVER),
+    *MICROSOFT_SIGN_IN,
+    *MICROSOFT_SENDING,
+    *GOOGLE,
+    *SMTP_AUTH,
+    *SMTP_SEND,
+    UNKNOWN,
+)
