@@ -1,0 +1,50 @@
+"""Opens the screens on the terminal, or says clearly why it cannot; never an escape code into a log."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from outmail.cli import say
+from outmail.cli.exits import Exit
+from outmail.cli.options import Common
+
+if TYPE_CHECKING:
+    from outmail.engine.workspace import Workspace
+
+
+def terminal() -> bool:
+    """Whether there is a terminal to draw on; where there is none, says so."""
+    why = _missing()
+    if why:
+        say.error(
+            "the screens cannot open",
+            why,
+            "over ssh use ssh -t; without a terminal use the commands: outmail --help",
+        )
+    return not why
+
+
+def _missing() -> str:
+    if sys.stdin is None or not sys.stdin.isatty():
+        return "stdin is not a terminal"
+    if not sys.stdout.isatty():
+        return "stdout is not a terminal"
+    if os.environ.get("TERM") == "dumb":
+        return "TERM=dumb: this terminal cannot draw screens"
+    return ""
+
+
+def open_screens(common: Common) -> int:
+    """The screens on the home that the options name; the wizard first where nothing is set up yet."""
+    if not terminal():
+        return Exit.USAGE
+    return show(common.workspace())
+
+
+def show(workspace: Workspace) -> int:
+    """The screens on this home, until the admin leaves."""
+    from tui.app import run
+
+    return run(workspace)
