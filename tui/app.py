@@ -39,6 +39,7 @@ class OutmailApp(App[int]):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "help", "Help", id="help", tooltip="List every key of the screen"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="quit", tooltip="Leave the program"),
     ]
 

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from store.history import Entry
+    from datetime import datetime
 
     from outmail.engine.report import CheckReport, SendReport, Watch
     from store.changes import Change
+    from store.history import Entry
     from store.profiles import Profile, Settings
     from transports.base import StepName
 
@@ -96,36 +97,70 @@ class PracticeServerLike(Protocol):
     """One server of the practice tenant."""
 
     @property
-    def host(self) -> str:
-        """A loopback address."""
+    def address(self) -> str:
+        """As "127.0.0.1:40587"."""
         ...
 
     @property
-    def port(self) -> int:
-        """The port it got."""
+    def security(self) -> str:
+        """starttls, tls or none."""
         ...
 
     @property
     def fault(self) -> str:
-        """The fault that is switched on."""
+        """The fault that is switched on; "none" when the server is well."""
         ...
 
     @property
-    def messages(self) -> Sequence[object]:
-        """The mails that arrived, the newest last."""
+    def possible_faults(self) -> Sequence[str]:
+        """What may be switched on here."""
+        ...
+
+
+class ArrivedMail(Protocol):
+    """One mail that a practice server took."""
+
+    @property
+    def arrived(self) -> datetime:
+        """When."""
+        ...
+
+    @property
+    def server(self) -> str:
+        """At which server."""
+        ...
+
+    @property
+    def sender(self) -> str:
+        """Of the envelope."""
+        ...
+
+    @property
+    def recipients(self) -> Sequence[str]:
+        """Of the envelope."""
+        ...
+
+    @property
+    def subject(self) -> str:
+        """As readable text."""
         ...
 
 
 class DemoSession(Protocol):
-    """The practice tenant, for the screen that switches its faults."""
+    """The practice tenant, for the screen that switches its faults; it runs in our event loop."""
 
     @property
     def servers(self) -> Mapping[str, PracticeServerLike]:
-        """By name: primary, alternate."""
+        """By name: primary, alternate …"""
+        ...
+
+    @property
+    def mails(self) -> Sequence[ArrivedMail]:
+        """What arrived, the oldest first."""
         ...
 
     def set_fault(self, server: str, fault: str) -> None:
-        """Switch a fault on; the healthy state is a fault's name too."""
+        """Switch a fault on; "none" mends the server. Raises ValueError or OSError."""
         ...
 
 

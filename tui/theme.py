@@ -67,6 +67,8 @@ FEW = Theme(
         "block-cursor-text-style": "reverse",
         "block-cursor-blurred-text-style": "bold",
         "muted": "ansi_default",
+        "ansi-background": "ansi_default",
+        "ansi-foreground": "ansi_default",
         "border": "ansi_default",
         "border-blurred": "ansi_default",
         "footer-key-foreground": "ansi_cyan",

@@ -19,10 +19,6 @@ Result = TypeVar("Result")
 class Frame(Screen[Result]):
     """A whole screen. A subclass names its place and yields its body."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1,question_mark", "app.help", "Help", id="help", tooltip="List every key"),
-    ]
-
     def place(self) -> str:
         """Where this is, for the line above: "check › support"."""
         raise NotImplementedError

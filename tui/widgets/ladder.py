@@ -201,10 +201,14 @@ class Ladder(Vertical, can_focus=True):
         if self._follow and progress.step.status is not Status.SKIP:
             self.cursor = self._rungs.index(rung)
 
-    def finish(self) -> None:
-        """The climb is over: steps that did not end are marked, the first problem is unfolded."""
+    def finish_quietly(self) -> None:
+        """The climb is over, and somebody else tells the problem: only mark the steps that did not end."""
         for rung in self._rungs:
             rung.stop()
+
+    def finish(self) -> None:
+        """The climb is over: steps that did not end are marked, the first problem is unfolded."""
+        self.finish_quietly()
         for wanted in _PROBLEMS:
             for place, rung in enumerate(self._rungs):
                 if rung.status is wanted and self._follow:

@@ -1,0 +1,278 @@
+"""Home: the profiles with their state, and a key for everything that can be done with one."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import OptionList, Static
+
+from store.vault import SettingsChanged
+from transports.base import Status
+from tui import settings as shown
+from tui.desk import Desk
+from tui.said import Expected, trouble
+from tui.screens.conflict import ConflictDialog
+from tui.screens.dialogs import ConfirmDialog, TroubleDialog
+from tui.screens.frame import Frame
+from tui.theme import COLOURS, MARKS
+from tui.widgets.finding import pairs
+from tui.widgets.rows import Column, Row, Rows, RowsHead
+
+if TYPE_CHECKING:
+    from store.profiles import Settings
+
+_WIDE = 110
+_COLUMNS = (
+    Column("Profile", 14, grow=1),
+    Column("Protocol", 8),
+    Column("Server", 22, grow=2),
+    Column("Security", 8),
+    Column("Sign-in", 8, from_width=_WIDE),
+    Column("From", 22, grow=1, from_width=_WIDE),
+    Column("Last check", 15),
+)
+_EMPTY = (
+    "No profile is set up yet.\n\n"
+    "A profile says through which server this machine sends its mail, and as whom.\n\n"
+    "Press n to set one up: it takes a minute, and nothing is saved until you say so."
+)
+
+
+class HomeScreen(Frame[None]):
+    """The first screen once a profile exists."""
+
+    CSS_PATH = "home.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter,c",
+            "check",
+            "Check",
+            id="home.check",
+            tooltip="Check the connection, step by step",
+            priority=True,
+        ),
+        Binding("s", "sample", "Sample mail", id="home.sample", tooltip="Send a sample mail to an address"),
+        Binding("n", "new", "New", id="home.new", tooltip="Set up another profile"),
+        Binding("e", "edit", "Edit", id="home.edit", tooltip="Change the selected profile"),
+        Binding("d", "default", "Default", id="home.default", tooltip="Use it wherever no profile is named"),
+        Binding("r", "remove", "Remove", id="home.remove", tooltip="Remove it; you are asked first"),
+        Binding("h", "history", "History", id="home.history", tooltip="Mails sent, and settings changed"),
+        Binding("f", "faults", "Faults", id="home.faults", tooltip="Break and mend the practice servers"),
+        Binding("f5", "reload", "Reload", show=False, id="home.reload", tooltip="Read the settings anew"),
+        Binding("q", "app.quit", "Quit", id="home.quit", tooltip="Leave the program"),
+    ]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+
+    def place(self) -> str:
+        """Here."""
+        return "home"
+
+    def body(self) -> Iterable[Widget]:
+        """The table, and all about the selected profile beneath."""
+        rows = Rows(_COLUMNS, id="profiles")
+        yield Vertical(RowsHead(rows), rows, VerticalScroll(id="about", can_focus=False), id="full")
+        yield Vertical(Static(_EMPTY, markup=False), id="empty")
+
+    def on_mount(self) -> None:
+        """Draw what is saved; in an empty home, begin with the wizard."""
+        self.refresh_profiles()
+        if not self._settings.profiles:
+            self.call_after_refresh(self.action_new)
+
+    def on_screen_resume(self) -> None:
+        """A check may have ended meanwhile."""
+        self.refresh_profiles()
+
+    @property
+    def _settings(self) -> Settings:
+        return self._desk.workspace.settings
+
+    @property
+    def _chosen(self) -> str | None:
+        return self.query_one(Rows).selected
+
+    def refresh_profiles(self) -> None:
+        """Draw the profiles as they are saved now."""
+        profiles = self._settings.profiles
+        self.query_one("#full").display = bool(profiles)
+        self.query_one("#empty").display = not profiles
+        rows = self.query_one(Rows)
+        rows.show(
+            [
+                Row(
+                    name,
+                    (
+                        f"* {name}" if name == self._settings.default else f"  {name}",
+                        shown.protocol(profile),
+                        shown.server(profile),
+                        shown.security(profile),
+                        shown.sign_in(profile),
+                        profile.from_address,
+                        self._state(name),
+                    ),
+                )
+                for name, profile in profiles.items()
+            ]
+        )
+        if profiles:
+            rows.focus()
+        self._tell_about()
+        self.refresh_bindings()
+
+    def _state(self, name: str) -> Content:
+        checked = self._desk.checks.get(name)
+        if checked is None:
+            return Content.styled(f"{MARKS[None]} not checked", COLOURS[None])
+        status = Status.PASS if checked.report.ok else Status.FAIL
+        return Content.styled(f"{MARKS[status]} {status.value} {checked.at:%H:%M}", COLOURS[status])
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Another profile is selected."""
+        event.stop()
+        self._tell_about()
+
+    def _tell_about(self) -> None:
+        about = self.query_one("#about", VerticalScroll)
+        about.remove_children()
+        name = self._chosen
+        if name is None or name not in self._settings.profiles:
+            return
+        title = f"{name} (default)" if name == self._settings.default else name
+        about.mount(Static(title, markup=False, classes="about-title"))
+        about.mount_all(pairs(shown.described(self._settings.profiles[name])))
+        checked = self._desk.checks.get(name)
+        if checked and not checked.report.ok:
+            found = next((s.finding for s in checked.report.servers if s.finding), None)
+            if found:
+                about.mount_all(pairs([("Last check", found.title), ("Do this", found.remedy)]))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that need a profile, or the practice tenant, are there only with one."""
+        if action == "faults":
+            return self._desk.demo is not None
+        if action in {"check", "sample", "edit", "default", "remove"}:
+            return bool(self._settings.profiles)
+        return True
+
+    def action_check(self) -> None:
+        """To the check screen, which begins at once."""
+        from tui.screens.check import CheckScreen
+
+        if self._chosen:
+            self.app.push_screen(CheckScreen(self._desk, self._chosen))
+
+    def action_sample(self) -> None:
+        """To the sample mail."""
+        from tui.screens.sample import SampleScreen
+
+        if self._chosen:
+            self.app.push_screen(SampleScreen(self._desk, self._chosen))
+
+    def action_new(self) -> None:
+        """The wizard, empty."""
+        self._wizard(None)
+
+    def action_edit(self) -> None:
+        """The wizard, filled in."""
+        if self._chosen:
+            self._wizard(self._chosen)
+
+    def _wizard(self, name: str | None) -> None:
+        self.run_worker(self._open_wizard(name), group="wizard", exclusive=True)
+
+    async def _open_wizard(self, name: str | None) -> None:
+        # Somebody else may have saved since: the wizard shall begin with what is on disk.
+        if not await self._read_anew():
+            return
+        await asyncio.to_thread(importlib.import_module, "tui.screens.wizard.screen")
+        from tui.screens.wizard.screen import WizardScreen
+
+        if name is None or name in self._settings.profiles:
+            await self.app.push_screen(WizardScreen(self._desk.workspace, name), self._wizard_done)
+
+    def _wizard_done(self, saved: str | None) -> None:
+        if saved:
+            self._desk.checks.pop(saved, None)
+            self.refresh_profiles()
+            self.query_one(Rows).select(saved)
+
+    def action_default(self) -> None:
+        """Make the selected profile the default."""
+        if self._chosen and self._chosen != self._settings.default:
+            done = f"{self._chosen} is the default profile now."
+            self._save(shown.with_default(self._settings, self._chosen), done)
+
+    def action_remove(self) -> None:
+        """Ask, then remove."""
+        name = self._chosen
+        if name is None:
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes and name in self._settings.profiles:
+                self._desk.checks.pop(name, None)
+                self._save(shown.without(self._settings, name), f"{name} was removed.")
+
+        self.app.push_screen(
+            ConfirmDialog(
+                f"Remove the profile {name}?",
+                "Its settings and its password are gone then; to keep them elsewhere, "
+                f"run first: outmail profile export {name}",
+                "remove a profile",
+            ),
+            answered,
+        )
+
+    def action_history(self) -> None:
+        """To the history."""
+        from tui.screens.history import HistoryScreen
+
+        self.app.push_screen(HistoryScreen(self._desk))
+
+    def action_faults(self) -> None:
+        """To the practice servers."""
+        from tui.screens.faults import FaultsScreen
+
+        if self._desk.demo is not None:
+            self.app.push_screen(FaultsScreen(self._desk.demo))
+
+    def action_reload(self) -> None:
+        """Read the settings anew."""
+        self.run_worker(self._read_anew(), group="settings", exclusive=True)
+
+    def _save(self, changed: Settings, done: str) -> None:
+        self.run_worker(self._save_now(changed, done), group="settings", exclusive=True)
+
+    async def _save_now(self, changed: Settings, done: str) -> None:
+        try:
+            await asyncio.to_thread(self._desk.workspace.save, changed)
+        except SettingsChanged as error:
+            self.app.push_screen(ConflictDialog(error.who, error.when, error.changes), self._conflict_over)
+        except Expected as error:
+            self.app.push_screen(TroubleDialog(trouble(error)))
+        else:
+            self.notify(done, markup=False)
+            self.refresh_profiles()
+
+    def _conflict_over(self, take_theirs: bool | None) -> None:
+        if take_theirs:
+            self.action_reload()
+
+    async def _read_anew(self) -> bool:
+        try:
+            await asyncio.to_thread(self._desk.workspace.reload)
+        except Expected as error:
+            self.app.push_screen(TroubleDialog(trouble(error)))
+            return False
+        self.refresh_profiles()
+        return True

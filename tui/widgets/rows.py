@@ -1,0 +1,114 @@
+"""A table for the keyboard: a head, rows that always fit the width, and one selected row.
+
+Cells are plain text: what a server or a file says is never read as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+_GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`width` in cells is the least, `grow` its share of the rest; it is shown from `from_width` on."""
+
+    title: str
+    width: int
+    grow: int = 0
+    from_width: int = 0
+
+
+Cell = str | Content
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An id that messages carry, and a cell for each column."""
+
+    id: str
+    cells: tuple[Cell, ...]
+
+
+class RowsHead(Widget):
+    """The titles above the columns."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__()
+        self._rows = rows
+
+    def render(self) -> Content:
+        """One line."""
+        titles: tuple[Cell, ...] = tuple(c.title for c in self._rows.columns)
+        return self._rows.line(titles, self.content_size.width).stylize("bold $muted")
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """One line."""
+        return 1
+
+
+class Rows(OptionList):
+    """The rows; Up, Down, Home, End and the page keys move, Enter posts OptionSelected with the row's id."""
+
+    def __init__(self, columns: Sequence[Column], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, compact=True, markup=False)
+        self.columns = tuple(columns)
+        self._rows: tuple[Row, ...] = ()
+
+    def line(self, cells: Sequence[Cell], width: int) -> Content:
+        """The cells side by side, cut and padded to the columns that have room."""
+        shown = [
+            (column, cell)
+            for column, cell in zip(self.columns, cells, strict=True)
+            if width >= column.from_width
+        ]
+        least = sum(c.width for c, _ in shown) + _GAP * (len(shown) - 1)
+        spare = max(0, width - least)
+        shares = sum(c.grow for c, _ in shown) or 1
+        parts = []
+        for column, cell in shown:
+            room = column.width + spare * column.grow // shares
+            text = cell if isinstance(cell, Content) else Content(cell)
+            parts.append(text.truncate(room, ellipsis=True, pad=True))
+        return Content(" " * _GAP).join(parts).truncate(width)
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Replace the rows; the selection stays on its row where that is still there."""
+        here = self.selected
+        self._rows = tuple(rows)
+        self.set_options([Option(self.line(r.cells, self._room), id=r.id) for r in self._rows])
+        if self._rows:
+            ids = [r.id for r in self._rows]
+            self.highlighted = ids.index(here) if here in ids else 0
+
+    @property
+    def selected(self) -> str | None:
+        """The selected row's id."""
+        option = self.highlighted_option
+        return option.id if option else None
+
+    def select(self, row_id: str) -> None:
+        """Put the selection on this row, where it exists."""
+        for place, row in enumerate(self._rows):
+            if row.id == row_id:
+                self.highlighted = place
+
+    @property
+    def _room(self) -> int:
+        return max(1, self.scrollable_content_region.width - 2)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Cut the cells anew."""
+        for place, row in enumerate(self._rows):
+            self.replace_option_prompt_at_index(place, self.line(row.cells, self._room))
