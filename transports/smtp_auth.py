@@ -28,8 +28,9 @@ _HIDDEN = "***"
 
 async def sign_in(wire: Wire, offered: Capabilities, login: Login, step: OpenStep, seconds: float) -> None:
     """Authenticate, each answer within `seconds`; raises TransportError of the scope sign-in."""
-    if "\0" in login.username or "\0" in login.password.reveal():
-        raise _cannot(Cause.UNSAFE_TEXT, "user name and password must not contain NUL")
+    for text in (login.username, login.password.reveal()):
+        if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+            raise _cannot(Cause.UNSAFE_TEXT, "user name and password must be valid Unicode without NUL")
     encrypted = wire.tls is not None
     usable = choose(offered, login, encrypted=encrypted)
     wire.hide(_renderings(login))

@@ -51,7 +51,9 @@ def safe_address(address: str, step: StepName, scope: Scope) -> str:
 
 def xtext(text: str) -> str:
     """RFC 3461, section 4: everything but printable ASCII, and "+" and "=", as +XX."""
-    return _NOT_XTEXT.sub(lambda found: "".join(f"+{b:02X}" for b in found[0].encode("utf-8")), text)
+    return _NOT_XTEXT.sub(
+        lambda found: "".join(f"+{b:02X}" for b in found[0].encode("utf-8", "replace")), text
+    )
 
 
 @dataclass(frozen=True, slots=True)

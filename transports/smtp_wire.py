@@ -23,7 +23,7 @@ from transports.trace import OpenStep, harmless
 
 _REMEMBERED = 65536
 _CHUNK = 65536
-_PATIENCE = 2.0  # seconds for a silent server to show that it waits for TLS
+_PATIENCE = 2.0  # seconds at most for a silent server to show that it waits for TLS
 _TLS_RECORD = re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")
 _CLOSING = re.compile(rb"^421[ -]", re.MULTILINE)
 
@@ -134,15 +134,15 @@ class Wire:
             return await self._read(step, step.name, seconds, "waiting for the greeting")
         except TransportError as error:
             silent = error.failure.cause is Cause.TIMED_OUT and not self._protocol.seen
-            if silent and self.tls is None and await self._waits_for_tls():
+            if silent and self.tls is None and await self._waits_for_tls(min(seconds, _PATIENCE)):
                 words = "the server waits for TLS, and was spoken to in plain text"
                 raise unreachable(step.name, Cause.PLAIN_ON_TLS_PORT, words) from error
             raise
 
-    async def _waits_for_tls(self) -> bool:
+    async def _waits_for_tls(self, seconds: float) -> bool:
         """A server that wants TLS answers a plain line with an alert, or hangs up at once."""
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(seconds):
                 self._protocol.write(b"QUIT\r\n")
                 await self._protocol.read_response()
         except TimeoutError:

@@ -35,6 +35,7 @@ mynetworks =
 biff = no
 alias_maps =
 local_recipient_maps =
+local_header_rewrite_clients =
 relayhost = [127.0.0.1]:{sink}
 default_transport = smtp:[127.0.0.1]:{sink}
 smtp_tls_security_level = none

@@ -66,7 +66,7 @@ class ScriptedServer:
         self.messages: list[bytes] = []  # as on the wire: dots still stuffed
         self.connections = 0
         self.gone = asyncio.Event()  # a client hung up
-        self.in_hand = asyncio.Event()  # a message has been heard to its end
+        self.hanging = asyncio.Event()  # it was asked something that it will not answer
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> ScriptedServer:
@@ -94,7 +94,7 @@ class ScriptedServer:
         self.connections += 1
         try:
             await self._serve(reader, writer)
-        except (OSError, asyncio.IncompleteReadError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             self.gone.set()
@@ -129,12 +129,12 @@ class ScriptedServer:
                     secured = True
                 if verb == "DATA" and answer.startswith(b"354"):
                     self.messages.append(await reader.readuntil(b"\r\n.\r\n"))
-                    self.in_hand.set()
                     verb = "DOT"
                     continue
                 waits = answer.startswith(b"334")
             else:
                 waits = False
+                self.hanging.set()
             line = await reader.readline()
             if not line:
                 return

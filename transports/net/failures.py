@@ -80,8 +80,8 @@ def cause_of(error: BaseException) -> Cause:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _VERIFY.get(error.verify_code, Cause.CERTIFICATE_INVALID)
     if isinstance(error, ssl.SSLError):
-        # The reason is missing where the error came up inside asyncio; its text still has it.
-        reason = f"{error.reason or ''} {error}".upper().replace(" ", "_")
+        # Not every SSLError has a reason; its text names it still.
+        reason = f"{getattr(error, 'reason', None) or ''} {error}".upper().replace(" ", "_")
         return next((cause for part, cause in _TLS_REASONS if part in reason), Cause.TLS_FAILED)
     if isinstance(error, socket.gaierror):
         return Cause.NAME_NOT_FOUND if error.errno in _NAME_ABSENT else Cause.NAME_LOOKUP_FAILED
@@ -98,8 +98,9 @@ def words_of(error: BaseException) -> str:
     """The error in its own words, without numbers, source lines and control characters."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return harmless(error.verify_message)
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return harmless(error.reason.replace("_", " ").lower())
+    reason = getattr(error, "reason", None)
+    if isinstance(error, ssl.SSLError) and isinstance(reason, str):
+        return harmless(reason.replace("_", " ").lower())
     if isinstance(error, OSError) and error.strerror:
         return harmless(error.strerror)
     return harmless(str(error)) or type(error).__name__
