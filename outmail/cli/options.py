@@ -143,7 +143,7 @@ class NoSuchProfile(Exception):  # noqa: N818 - read as a sentence
 
     def __init__(self, why: str, name: str | None, settings: Settings) -> None:
         super().__init__(why)
-        self.what = f"profile {name}" if name else "no profile"
+        self.what = "unknown profile" if name else "no profile to use"
         self.why = why
         self.remedy = _remedy(name, settings)
 
