@@ -17,10 +17,13 @@ _MICROSOFT_HOSTS = (".office365.com", ".office365.us", ".outlook.com", ".partner
 _MICROSOFT_WORDS = ("prod.outlook.com", "aka.ms/smtp_auth_disabled", "smtpclientauthentication", "storedrv")
 _GOOGLE_HOSTS = (".gmail.com", ".googlemail.com", ".google.com")
 _GOOGLE_WORDS = ("gsmtp", "gcdp", "support.google.com")
-_APP_PASSWORD = frozenset({"yahoo", "aol", "icloud", "zoho", "fastmail", "gmx", "proton-bridge"})
-_API_KEY = frozenset(
+APP_PASSWORD_PROVIDERS = frozenset({"yahoo", "aol", "icloud", "zoho", "fastmail", "gmx", "proton-bridge"})
+"""Presets whose mailboxes want an app password, or one of Bridge's, in place of the account's own."""
+
+API_KEY_PROVIDERS = frozenset(
     {"sendgrid", "resend", "postmark", "brevo", "mailjet", "mailgun", "ses", "acs", "proton-smtp"}
 )
+"""Presets of services for programs: they give out keys and tokens for SMTP."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +138,12 @@ class Case:
     @property
     def wants_app_password(self) -> bool:
         """Is it a provider that takes app passwords in place of the account's own?"""
-        return self.context.provider in _APP_PASSWORD
+        return self.context.provider in APP_PASSWORD_PROVIDERS
 
     @property
     def wants_api_key(self) -> bool:
         """Is it a service whose SMTP sign-in is made for programs: keys and tokens?"""
-        return self.context.provider in _API_KEY
+        return self.context.provider in API_KEY_PROVIDERS
 
 
 def _ends(host: str, endings: Iterable[str]) -> bool:

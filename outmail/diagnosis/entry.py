@@ -84,7 +84,7 @@ def texts(case: Case) -> dict[str, str]:
         "sender": (one_line(context.from_address), "the sender's address"),
         "proxy": (one_line(context.proxy), "the proxy"),
         "ca_file": (one_line(context.ca_file), "the CA file"),
-        "words": (one_line(case.failure.words, _LONGEST_WORDS), "nothing"),
+        "words": (one_line(case.failure.words, _LONGEST_WORDS).rstrip(". "), "nothing"),
         "step": (str(case.failure.step), ""),
         "mechanisms": (one_line(facts.get("mechanisms", "")), "others than ours"),
         "until": (one_line(facts.get("certificate_until", "")), "soon"),

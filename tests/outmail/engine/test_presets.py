@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outmail.diagnosis.case import API_KEY_PROVIDERS, APP_PASSWORD_PROVIDERS
+from outmail.diagnosis.finding import Context
+from outmail.diagnosis.match import diagnose
 from outmail.engine.presets import PRESETS, Preset, by_address, by_host, by_id
 from store.profiles import DEFAULT_PORTS, Security, host
+from transports.base import Cause, Failure, Scope, StepName, Verdict
 
 _EVERY = pytest.mark.parametrize("preset", PRESETS, ids=lambda p: p.id)
 _STARTTLS_PORTS = {25, 80, 587, 588, 1025, 2525, 2587}
@@ -187,3 +191,19 @@ def test_whatever_is_typed_is_looked_up_without_a_fuss(text: str) -> None:
     by_host(text)
     for preset in PRESETS:
         preset.host_for(text)
+
+
+@_EVERY
+def test_a_refused_password_is_explained_for_its_provider(preset: Preset) -> None:
+    context = Context(provider=preset.id, host=preset.host, port=preset.port, method="basic")
+    words = "535 5.7.8 no"
+    failure = Failure(
+        *(StepName.AUTHENTICATE, Scope.SIGN_IN, Verdict.FIX_SETTINGS, Cause.ANSWER), 535, "5.7.8", words
+    )
+    expected = {
+        **dict.fromkeys(APP_PASSWORD_PROVIDERS, "auth-refused-app-password"),
+        **dict.fromkeys(API_KEY_PROVIDERS, "auth-refused-api-key"),
+        **dict.fromkeys(("gmail", "workspace-relay"), "google-password-refused"),
+    }
+    assert diagnose(failure, context).id == expected.get(preset.id, "auth-refused")
+    assert {p.id for p in PRESETS} >= set(expected)
