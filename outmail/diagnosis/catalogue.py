@@ -18,7 +18,7 @@ from outmail.diagnosis.tls import TLS_ENTRIES
 UNKNOWN = Entry(
     id="unknown",
     title="Something we have no explanation for",
-    cause="At the step {step}, {host} answered: {words}",
+    cause="At the step {step} with {host} this was seen: {words}",
     remedy=(
         "Read the dialogue of the check, and show it to the server's admin; it contains no secrets. "
         "Searching for the words in quotes often helps."

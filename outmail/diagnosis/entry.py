@@ -53,9 +53,9 @@ class Entry:
         gaps = texts(case)
         return Finding(
             id=self.id,
-            title=self.title.format_map(gaps),
-            cause=self.cause.format_map(gaps),
-            remedy=self.remedy.format_map(gaps),
+            title=_sentence(self.title, gaps),
+            cause=_sentence(self.cause, gaps),
+            remedy=_sentence(self.remedy, gaps),
             commands=(
                 *_filled(self.commands, shell(case.context)),
                 *_filled(self.powershell, powershell(case.context)),
@@ -64,6 +64,11 @@ class Entry:
             docs=self.docs,
             who=self.who,
         )
+
+
+def _sentence(template: str, gaps: Mapping[str, str]) -> str:
+    text = template.format_map(gaps)
+    return f"T{text[1:]}" if text.startswith("the ") else text  # a default stands where a name would
 
 
 def one_line(text: str, longest: int = _LONGEST_VALUE) -> str:

@@ -20,6 +20,7 @@ from outmail.diagnosis.entry import (
     shell,
     texts,
 )
+from outmail.diagnosis.finding import Context
 from outmail.diagnosis.match import all_entries, diagnose
 from tests.outmail.diagnosis.rows import HOUSE, ROWS, Row, context
 from transports.base import Cause, Failure, Scope, StepName, Verdict
@@ -95,6 +96,11 @@ def test_a_command_that_cannot_be_filled_in_is_left_out() -> None:
         in (diagnose(failure, context(proxy="http://proxy.example.org:3128")).commands[1])
     )
     assert "-connect '[::1]:587'" in diagnose(failure, context(host="::1")).commands[1]
+
+
+def test_a_sentence_begins_with_a_capital_where_a_name_is_missing() -> None:
+    row = next(r for r in ROWS if r.id == "recipient-unknown")
+    assert diagnose(row.failure, Context()).cause.startswith("The server answered: 550")
 
 
 def test_unknown_shows_what_the_server_said() -> None:
