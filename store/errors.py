@@ -6,6 +6,8 @@ import errno
 from enum import StrEnum
 from pathlib import Path
 
+from store.problems import harmless
+
 
 class ErrorKind(StrEnum):
     """The sort of trouble; the command line turns it into an exit code."""
@@ -29,11 +31,11 @@ class StoreError(Exception):
     """
 
     def __init__(self, kind: ErrorKind, what: str, why: str, remedy: str = "") -> None:
-        super().__init__(f"{what}: {why}")
         self.kind = kind
-        self.what = what
-        self.why = why
-        self.remedy = remedy
+        self.what = harmless(what)
+        self.why = harmless(why)
+        self.remedy = harmless(remedy)
+        super().__init__(f"{self.what}: {self.why}")
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}

@@ -10,12 +10,22 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 
+def harmless(text: str) -> str:
+    """One line that no terminal takes for a command: control characters are written out, as \\n is."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing to correct: `field` is the dotted path as it stands in the profile file."""
 
     field: str
     message: str
+
+    def __post_init__(self) -> None:
+        # A key of the file may hold anything; what is shown to a person is one plain line.
+        object.__setattr__(self, "field", harmless(self.field))
+        object.__setattr__(self, "message", harmless(self.message))
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}" if self.field else self.message
@@ -27,6 +37,17 @@ class SettingsInvalid(Exception):  # noqa: N818 - the name says the state, as in
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("; ".join(str(p) for p in problems))
         self.problems = problems
+
+
+_SHAPES = {
+    "string_type": "must be text in quotes",
+    "int_type": "must be a whole number, without quotes",
+    "bool_type": "must be true or false, without quotes",
+    "list_type": "must be a list in [ ]",
+    "dict_type": "must be a table of settings",
+    "model_type": "must be a table of settings",
+    "model_attributes_type": "must be a table of settings",
+}
 
 
 def from_pydantic(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Problem]:
@@ -48,6 +69,8 @@ def _say(error: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "missing":
         return "is missing"
     context: dict[str, Any] = error.get("ctx") or {}
+    if kind in _SHAPES:
+        return _SHAPES[kind]
     if kind in {"literal_error", "enum"}:
         return f"must be {context.get('expected')}"
     if kind == "value_error":

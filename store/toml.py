@@ -26,6 +26,9 @@ LIMIT = 2**20
 QUIET = {"mechanism", "insecure_allow_password_without_tls", "failback"}
 """Fields that are written only where they differ from their default."""
 
+_FIRST = {"host": 0, "port": 1, "security": 2}
+"""The order of a server's fields in the documentation; all others follow as the model has them."""
+
 Json = dict[str, object]
 
 
@@ -149,8 +152,8 @@ def _table(part: BaseModel) -> Table:
     """Plain values first: in TOML, what follows a table's heading belongs to that table."""
     table = tomlkit.table()
     later: list[tuple[str, BaseModel | list[BaseModel]]] = []
-    for key, info in type(part).model_fields.items():
-        value = getattr(part, key)
+    for key in sorted(type(part).model_fields, key=lambda k: _FIRST.get(k, len(_FIRST))):
+        value, info = getattr(part, key), type(part).model_fields[key]
         if value is None or value == [] or (key in QUIET and value == info.default):
             continue
         if isinstance(value, BaseModel) or (isinstance(value, list) and isinstance(value[0], BaseModel)):
