@@ -119,7 +119,7 @@ def describe(slot: Slot) -> str:
 
 def passphrase_bytes(text: str) -> bytes:
     """The same bytes for the same passphrase, however the keyboard composes its accents (RFC 8265)."""
-    return unicodedata.normalize("NFC", text).encode()
+    return unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")
 
 
 def _bound(slot: Slot, vault: str) -> bytes:
