@@ -90,7 +90,7 @@ CERTIFICATES: list[tuple[Callable[[Pki], KeyPair], Cause]] = [
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["tls", "starttls"])
-@pytest.mark.parametrize(("make", "cause"), CERTIFICATES, ids=lambda v: str(v).rsplit(".", 1)[-1][:30])
+@pytest.mark.parametrize(("make", "cause"), CERTIFICATES, ids=[str(cause) for _, cause in CERTIFICATES])
 async def test_a_bad_certificate_stops_everything(
     pki: Pki, make: Callable[[Pki], KeyPair], cause: Cause, first: bool
 ) -> None:
@@ -141,7 +141,7 @@ async def test_a_silent_server_is_timed_out() -> None:
     async with ScriptedServer({"GREETING": Act.HANG, "QUIT": Act.HANG}) as server:
         failure, _ = await opening(route(server.port, timeouts=TINY))
     assert summary(failure) == ("greeting", "server", "retry", "timed-out")
-    assert "0.2 s" in failure.words
+    assert "0.5 s" in failure.words
 
 
 async def test_a_server_that_is_silent_in_the_handshake_is_timed_out(pki: Pki) -> None:

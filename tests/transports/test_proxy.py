@@ -16,9 +16,9 @@ from tests.servers.proxies import RunningProxy
 from tests.servers.scripted import ScriptedServer
 from tests.servers.sink import Taken
 from tests.transports.contract import message
-from tests.transports.watching import TINY, Watcher, login, route, summary
+from tests.transports.watching import SWIFT, TINY, Watcher, login, route, summary
 from transports.base import Cause, Envelope, Failure, StepName, TransportError
-from transports.routes import ProxyRoute
+from transports.routes import ProxyRoute, Timeouts
 from transports.secret import Secret
 from transports.smtp import SmtpTransport
 
@@ -62,11 +62,13 @@ async def http_proxy_that_says(*pieces: bytes) -> AsyncIterator[tuple[ProxyRoute
             over.set()
 
 
-async def refused(proxy: ProxyRoute, host: str = "smtp.example.test") -> tuple[Failure, Watcher]:
+async def refused(proxy: ProxyRoute, timeouts: Timeouts = SWIFT) -> tuple[Failure, Watcher]:
     """Open through the proxy; it must fail."""
     watcher = Watcher()
     with pytest.raises(TransportError) as caught:
-        await SmtpTransport(route(25, host=host, proxy=proxy, timeouts=TINY)).open(watcher.trace)
+        await SmtpTransport(route(25, host="smtp.example.test", proxy=proxy, timeouts=timeouts)).open(
+            watcher.trace
+        )
     assert PASSWORD not in watcher.everything() + repr(caught.value.failure)
     return caught.value.failure, watcher
 
@@ -108,7 +110,7 @@ async def test_nonsense_is_a_refusal(answer: bytes) -> None:
 
 async def test_a_silent_proxy_is_timed_out() -> None:
     async with http_proxy_that_says() as (proxy, _):
-        failure, _ = await refused(proxy)
+        failure, _ = await refused(proxy, TINY)
     assert summary(failure) == ("proxy", "server", "retry", "timed-out")
 
 
@@ -129,7 +131,7 @@ async def test_no_proxy_there() -> None:
 async def test_the_greeting_is_never_swallowed(pieces: tuple[bytes, ...]) -> None:
     watcher = Watcher()
     async with http_proxy_that_says(*pieces) as (proxy, heard):
-        way = SmtpTransport(route(2525, host="2001:db8::1", proxy=proxy, timeouts=TINY))
+        way = SmtpTransport(route(2525, host="2001:db8::1", proxy=proxy))
         await way.open(watcher.trace)
         await way.close()
     assert watcher[StepName.GREETING].facts["banner"] == "hello ESMTP"

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.servers.scripted import Script, ScriptedServer
-from tests.transports.watching import TINY, Watcher, login, route
+from tests.transports.watching import Watcher, login, route
 from transports.base import Envelope, Scope, Step, StepName, TransportError
+from transports.routes import Timeouts
 from transports.smtp import SmtpTransport
 from transports.smtp_capabilities import Capabilities, parse
 from transports.smtp_commands import prepare, safe_address, xtext
@@ -29,6 +30,7 @@ _LINES = st.lists(
     max_size=5,
 ).map(lambda lines: b"".join(line + b"\r\n" for line in lines))
 
+_BRIEF = Timeouts(greeting=0.1, command=0.1, data=0.1, data_per_mib=0, quit=0.1)
 _STAGES = st.sampled_from(["GREETING", "EHLO", "AUTH", "LINE", "MAIL", "RCPT", "DATA", "DOT", "RSET", "QUIT"])
 
 
@@ -43,7 +45,7 @@ async def _climb(script: Script) -> Watcher:
     watcher = Watcher()
     who = login("u", "fuzz-secret", in_the_clear=True)
     async with ScriptedServer(script, capabilities=("AUTH PLAIN", "SIZE 99999", "DSN")) as server:
-        way = SmtpTransport(route(server.port, login=who, timeouts=TINY))
+        way = SmtpTransport(route(server.port, login=who, timeouts=_BRIEF))
         try:
             await way.open(watcher.trace)
             await way.authenticate(watcher.trace)

@@ -11,9 +11,9 @@ import pytest
 
 from tests.servers.pki import Pki
 from tests.servers.scripted import PLAIN_CAPABILITIES, Act, Script, ScriptedServer
-from tests.transports.watching import TINY, Watcher, login, route, summary
+from tests.transports.watching import SWIFT, TINY, Watcher, login, route, summary
 from transports.base import Cause, Dsn, Envelope, Failure, Status, StepName, TransportError, Verdict
-from transports.routes import Login, Timeouts
+from transports.routes import Login
 from transports.secret import Secret
 from transports.smtp import SmtpTransport
 
@@ -30,13 +30,12 @@ async def failing(
     do: str = "send",
     *,
     mail: Envelope | None = None,
-    timeouts: Timeouts = TINY,
     capabilities: tuple[str, ...] = PLAIN_CAPABILITIES,
 ) -> tuple[Failure, Watcher, ScriptedServer]:
     """Climb up to `do` against the script; it must end in a failure."""
     watcher = Watcher()
     async with ScriptedServer(script, capabilities=capabilities) as server:
-        way = SmtpTransport(route(server.port, timeouts=timeouts))
+        way = SmtpTransport(route(server.port, timeouts=TINY if Act.HANG in script.values() else SWIFT))
 
         async def climb() -> None:
             await way.open(watcher.trace)

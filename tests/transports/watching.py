@@ -12,13 +12,13 @@ from transports.trace import Trace
 
 SWIFT = Timeouts(resolve=5, connect=5, proxy=5, tls=5, greeting=5, command=5, data=10, quit=1)
 TINY = Timeouts(
-    resolve=0.2,
-    connect=0.2,
-    proxy=0.2,
-    tls=0.2,
-    greeting=0.2,
-    command=0.2,
-    data=0.2,
+    resolve=0.5,
+    connect=0.5,
+    proxy=0.5,
+    tls=0.5,
+    greeting=0.5,
+    command=0.5,
+    data=0.5,
     data_per_mib=0,
     quit=0.1,
 )
