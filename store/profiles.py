@@ -41,7 +41,10 @@ def one_line(text: str) -> str:
 
 
 def address(text: str) -> str:
-    """An address of RFC 5321 or 6531, as "ops@example.org"; local names such as root@localhost pass."""
+    """An address of RFC 5321 or 6531, as "ops@example.org"; local names such as root@localhost pass.
+
+    A domain in letters beyond ASCII becomes its ASCII form, which every server understands.
+    """
     one_line(text)
     # The library refuses names kept for tests and single machines (localhost, .test, .local);
     # on a server they are everyday addresses. Emptying its list is the way it documents.
@@ -56,7 +59,7 @@ def address(text: str) -> str:
         )
     except email_validator.EmailNotValidError as error:
         raise ValueError(f"is not a mail address: {str(error).rstrip('.')}") from error
-    return found.normalized
+    return found.ascii_email or found.normalized
 
 
 def host(text: str) -> str:
