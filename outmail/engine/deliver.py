@@ -12,7 +12,7 @@ from outmail.engine.climb import Climb
 from outmail.engine.report import RecipientReport, SendReport, ServerReport, Watch
 from outmail.engine.trouble import Action, decide
 from store.profiles import Profile
-from transports.base import Envelope, Failure, Receipt, Scope, TransportError, Verdict
+from transports.base import Envelope, Outcome, Receipt, Scope, TransportError, Verdict
 
 EnvelopeFor = Callable[[wiring.Candidate], Envelope]
 
@@ -44,7 +44,7 @@ async def deliver(
             tried.attempts.append(climb.report())
             if decide(error.failure, last_server=place == len(servers)) is Action.NEXT_SERVER:
                 continue
-            return _failed(error.failure, mail, climb, tried)
+            return _failed(error, mail, climb, tried)
         tried.attempts.append(climb.report())
         return _taken(receipt, climb, tried)
     raise AssertionError("the last server always ends the loop")
@@ -64,10 +64,7 @@ class _Tried:
 
 
 def _taken(receipt: Receipt, climb: Climb, tried: _Tried) -> SendReport:
-    recipients = tuple(
-        RecipientReport(o.recipient, o.answer, diagnose(o.failure, climb.context) if o.failure else None)
-        for o in receipt.outcomes
-    )
+    recipients = _fates(receipt.outcomes, climb)
     refused = [o.failure for o in receipt.outcomes if o.failure]
     return SendReport(
         ok=not refused,
@@ -88,9 +85,11 @@ def _taken(receipt: Receipt, climb: Climb, tried: _Tried) -> SendReport:
     )
 
 
-def _failed(failure: Failure, mail: Envelope, climb: Climb, tried: _Tried) -> SendReport:
+def _failed(error: TransportError, mail: Envelope, climb: Climb, tried: _Tried) -> SendReport:
+    failure = error.failure
     finding = diagnose(failure, climb.context)
     answer = failure.words if failure.code else ""
+    fates = _fates(error.outcomes, climb)
     return SendReport(
         ok=False,
         message_id=tried.message_id,
@@ -98,10 +97,17 @@ def _failed(failure: Failure, mail: Envelope, climb: Climb, tried: _Tried) -> Se
         address=climb.candidate.address,
         answer=answer,
         seconds=tried.seconds,
-        recipients=tuple(RecipientReport(r, answer, finding) for r in mail.recipients),
+        recipients=fates or tuple(RecipientReport(r, answer, finding) for r in mail.recipients),
         attempts=tuple(tried.attempts),
         error=finding.title,
         finding=finding,
         temporary=failure.verdict is Verdict.RETRY,
         sign_in=failure.scope is Scope.SIGN_IN or failure.verdict is Verdict.FIX_SETTINGS,
+    )
+
+
+def _fates(outcomes: tuple[Outcome, ...], climb: Climb) -> tuple[RecipientReport, ...]:
+    return tuple(
+        RecipientReport(o.recipient, o.answer, diagnose(o.failure, climb.context) if o.failure else None)
+        for o in outcomes
     )

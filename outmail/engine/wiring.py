@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from transports.routes import Login, ProxyRoute, ServerAddress, SmtpRoute, Timeouts
-from transports.smtp import SmtpTransport
-
 from outmail.diagnosis.finding import Context
 from outmail.engine.errors import EngineError, Refusal
 from outmail.engine.presets import by_host
 from store.profiles import Profile, Server
 from transports.base import StepName, Transport
+from transports.routes import Login, ProxyRoute, ServerAddress, SmtpRoute, Timeouts
 from transports.secret import Secret
+from transports.smtp import SmtpTransport
 
 _NAMES = {"smtp": "SMTP", "ews": "Exchange Web Services", "graph": "Microsoft Graph"}
 

@@ -6,15 +6,14 @@ import getpass
 import os
 from datetime import UTC, datetime
 
+from outmail.engine.report import SendReport
 from store.changes import Change, compare
 from store.errors import StoreError
 from store.history import DeliveredTo, Delivery, History
 from store.keys import KeyOptions
 from store.paths import Paths, locate
-from store.vault import Vault
-
-from outmail.engine.report import SendReport
 from store.profiles import Settings
+from store.vault import Vault
 
 
 class Workspace:

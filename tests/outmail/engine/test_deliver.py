@@ -101,6 +101,13 @@ async def test_a_partial_refusal_is_told_for_each_recipient(tenant: PracticeTena
     assert tenant.mails[0].recipients == ("you@practice.test",)
 
 
+async def test_when_all_are_refused_each_recipient_has_a_reason_of_its_own(tenant: PracticeTenant) -> None:
+    report = await send(tenant, "nobody@practice.test", "nobody@elsewhere.test")
+    assert not report.ok
+    assert [r.recipient for r in report.recipients] == ["nobody@practice.test", "nobody@elsewhere.test"]
+    assert all(r.finding and r.recipient in r.answer for r in report.recipients)
+
+
 async def test_a_forced_server_is_the_only_one_tried(tenant: PracticeTenant) -> None:
     assert (await send(tenant, which="alternate")).server == "alternate"
     tenant.set_fault("alternate", "down")
