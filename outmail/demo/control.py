@@ -148,12 +148,17 @@ class ControlSocket:
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
 
+    @property
+    def busy(self) -> int:
+        """How many clients are connected."""
+        return len(self._clients)
+
     async def open(self) -> None:
         """Listen; the folder must be there. Raises OSError, also for a path over 107 bytes (unix(7))."""
         if await asyncio.to_thread(_answers, self.path):
             raise OSError(f"another practice tenant is running in this home: {self.path} answers")
         try:
-            self._server = await asyncio.start_unix_server(self._serve, self.path, limit=LONGEST_LINE)
+            self._server = await asyncio.start_unix_server(self._connected, self.path, limit=LONGEST_LINE)
         except ValueError as error:
             raise OSError(f"cannot make the socket {self.path}: {error}") from error
         self.path.chmod(0o600)
@@ -169,23 +174,30 @@ class ControlSocket:
         self.path.unlink(missing_ok=True)
         self._server = None
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None or len(self._clients) >= MOST_CLIENTS:
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: the one asyncio would make complains aloud when it is cancelled.
+        if len(self._clients) >= MOST_CLIENTS:
             writer.close()
             return
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._clients.add(task)
+        task.add_done_callback(self._clients.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             lines = LineReader()
-            while data := await asyncio.wait_for(reader.read(LONGEST_LINE), IDLE_SECONDS):
-                for line in lines.feed(data):
-                    answer = TOO_LONG if line is None else self._control.answer(line)
-                    writer.write(as_line(answer))
-                    await asyncio.wait_for(writer.drain(), IDLE_SECONDS)
+            while True:
+                # Not wait_for: on Python 3.11 it can swallow the cancellation that ends the tenant.
+                async with asyncio.timeout(IDLE_SECONDS):
+                    data = await reader.read(LONGEST_LINE)
+                    if not data:
+                        break
+                    for line in lines.feed(data):
+                        writer.write(as_line(TOO_LONG if line is None else self._control.answer(line)))
+                        await writer.drain()
         except (OSError, TimeoutError):
             pass  # the client went away, or forgot us
         finally:
-            self._clients.discard(task)
             writer.close()
 
 

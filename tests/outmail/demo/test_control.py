@@ -1,0 +1,230 @@
+"""The control channel answers every line with one JSON object, whatever the line is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outmail.demo import control as control_module
+from outmail.demo.control import COMMANDS, LONGEST_LINE, Control, ControlSocket, LineReader, as_line
+from outmail.demo.faults import FAULTS
+from outmail.demo.tenant import PracticeTenant
+from tests.outmail.demo.client import send, until
+
+
+class Quits:
+    """Counts how often somebody asked for the end."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> None:
+        self.times += 1
+
+
+@pytest.fixture
+def quits() -> Quits:
+    return Quits()
+
+
+@pytest.fixture
+def control(tenant: PracticeTenant, quits: Quits) -> Control:
+    return Control(tenant, quits)
+
+
+@pytest.fixture
+async def socket(control: Control, tmp_path: Path) -> AsyncIterator[ControlSocket]:
+    listening = ControlSocket(control, tmp_path / "c.sock")
+    await listening.open()
+    yield listening
+    await listening.close()
+    assert not listening.path.exists()
+
+
+async def ask(path: Path, *lines: bytes) -> list[dict[str, object]]:
+    """Send lines and read as many answers."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(b"".join(line + b"\n" for line in lines))
+    async with asyncio.timeout(10):
+        answers = [json.loads(await reader.readline()) for _ in lines]
+    writer.close()
+    return answers
+
+
+async def test_faults_are_switched_and_told(control: Control, tenant: PracticeTenant) -> None:
+    answer = control.answer(b"fault primary down\r")
+    assert answer == {
+        "ok": True,
+        "server": "primary",
+        "fault": "down",
+        "means": FAULTS["down"].description,
+    }
+    assert tenant.servers["primary"].fault == "down"
+    assert control.answer(b"fault primary") == {"ok": True, "server": "primary", "fault": "down"}
+    assert control.answer(b"  fault   alternate none ")["ok"] is True
+
+
+async def test_the_list_of_faults_says_where_each_can_be_seen(
+    control: Control, tenant: PracticeTenant
+) -> None:
+    tenant.set_fault("relay", "busy")
+    answer = control.answer(b"faults")
+    assert answer["now"] == {"primary": "none", "alternate": "none", "relay": "busy"}
+    faults = answer["faults"]
+    assert isinstance(faults, list)
+    assert [fault["fault"] for fault in faults] == list(FAULTS)
+    for fault in faults:
+        for name in tenant.servers:
+            assert (name in fault["servers"]) is (fault["fault"] in tenant.servers[name].possible_faults)
+
+
+async def test_mails_are_listed(control: Control, tenant: PracticeTenant, trust: ssl.SSLContext) -> None:
+    assert control.answer(b"mails") == {"ok": True, "kept": 0, "mails": []}
+    for _ in range(3):
+        await send(tenant.servers["primary"], trust)
+    listed = control.answer(b"mails 2")
+    assert listed["kept"] == 3
+    mails = listed["mails"]
+    assert isinstance(mails, list)
+    assert [mail["number"] for mail in mails] == [2, 3]
+    assert {"time", "server", "from", "to", "subject"} <= set(mails[0])
+    assert control.answer(b"mails 0")["mails"] == []
+
+
+async def test_quit_and_help(control: Control, quits: Quits) -> None:
+    assert control.answer(b"help") == {"ok": True, "commands": COMMANDS}
+    assert quits.times == 0
+    assert control.answer(b"quit") == {"ok": True, "quitting": True}
+    assert quits.times == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "known"),
+    [
+        (b"", "fault"),
+        (b"dance", "help"),
+        (b"fault", "primary"),
+        (b"fault third down", "alternate"),
+        (b"fault third", "alternate"),
+        (b"fault primary broken", "down"),
+        (b"fault alternate no-starttls", "expired"),
+        (b"fault primary down now", "primary"),
+        (b"mails many", "mails"),
+        (b"mails -1", "mails"),
+        ("mails ²".encode(), "mails"),
+        (b"mails 1 2", "mails"),
+        (b"quit now", "quit"),
+        (b"\xff\xfe\x00", "faults"),
+    ],
+)
+async def test_wrong_input_gets_what_is_known(
+    control: Control, tenant: PracticeTenant, quits: Quits, line: bytes, known: str
+) -> None:
+    answer = control.answer(line)
+    assert answer["ok"] is False
+    assert isinstance(answer["error"], str)
+    assert isinstance(answer["known"], list)
+    assert known in answer["known"]
+    assert set(tenant.faults().values()) == {"none"}
+    assert quits.times == 0
+
+
+WORDS = st.sampled_from([b"fault", b"faults", b"mails", b"help", b"quit", b"primary", b"none", b"9", b" "])
+
+
+@given(st.one_of(st.binary(max_size=200), st.lists(WORDS | st.binary(max_size=5)).map(b" ".join)))
+def test_any_bytes_are_answered_by_one_line_of_json(line: bytes) -> None:
+    # A tenant that was not started has no servers: the worst a command can meet.
+    control = Control(PracticeTenant(Path("nowhere")), lambda: None)
+    answer = control.answer(line)
+    written = as_line(answer)
+    assert written.count(b"\n") == 1
+    assert written.isascii()
+    assert json.loads(written) == answer
+    assert answer["ok"] is True or {"error", "known"} <= set(answer)
+
+
+@given(st.lists(st.binary(max_size=50)))
+def test_lines_do_not_depend_on_how_the_bytes_arrive(pieces: list[bytes]) -> None:
+    whole, cut = LineReader(), LineReader()
+    assert [line for piece in pieces for line in cut.feed(piece)] == whole.feed(b"".join(pieces))
+
+
+@pytest.mark.parametrize("size", [1, 100, LONGEST_LINE, 3 * LONGEST_LINE])
+def test_a_line_that_is_too_long_is_reported_once_and_skipped(size: int) -> None:
+    data = b"help\n" + b"x" * (3 * LONGEST_LINE) + b"\n" + b"y" * LONGEST_LINE + b"\nquit\n"
+    lines = LineReader()
+    found = [line for at in range(0, len(data), size) for line in lines.feed(data[at : at + size])]
+    assert found == [b"help", None, b"y" * LONGEST_LINE, b"quit"]
+
+
+async def test_the_socket(socket: ControlSocket, tenant: PracticeTenant, quits: Quits) -> None:
+    assert stat.S_IMODE(socket.path.stat().st_mode) == 0o600
+    answers = await ask(
+        socket.path, b"fault alternate expired", b"\x00\xff", b"x" * 9000, b"", b"mails", b"quit"
+    )
+    assert [answer["ok"] for answer in answers] == [True, False, False, False, True, True]
+    assert tenant.servers["alternate"].fault == "expired"
+    assert quits.times == 1
+
+
+async def test_a_client_that_stays_does_not_keep_the_socket_open(control: Control, tmp_path: Path) -> None:
+    listening = ControlSocket(control, tmp_path / "c.sock")
+    await listening.open()
+    reader, writer = await asyncio.open_unix_connection(listening.path)
+    writer.write(b"help\n")
+    assert json.loads(await reader.readline())["ok"] is True
+    await listening.close()
+    assert await reader.read() == b""
+    writer.close()
+
+
+async def test_only_so_many_clients(socket: ControlSocket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_module, "MOST_CLIENTS", 1)
+    reader, writer = await asyncio.open_unix_connection(socket.path)
+    writer.write(b"help\n")
+    await reader.readline()
+    other, other_writer = await asyncio.open_unix_connection(socket.path)
+    assert await other.read() == b""
+    other_writer.close()
+    writer.close()
+    await until(lambda: not socket.busy)
+    assert (await ask(socket.path, b"help"))[0]["ok"] is True
+
+
+async def test_an_idle_client_is_let_go(socket: ControlSocket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_module, "IDLE_SECONDS", 0.05)
+    reader, writer = await asyncio.open_unix_connection(socket.path)
+    async with asyncio.timeout(10):
+        assert await reader.read() == b""
+    writer.close()
+
+
+async def test_one_socket_one_tenant(socket: ControlSocket, control: Control) -> None:
+    with pytest.raises(OSError, match="another practice tenant"):
+        await ControlSocket(control, socket.path).open()
+    assert (await ask(socket.path, b"help"))[0]["ok"] is True
+
+
+async def test_what_a_killed_tenant_left_behind_is_replaced(control: Control, tmp_path: Path) -> None:
+    path = tmp_path / "c.sock"
+    left = await asyncio.start_unix_server(lambda _r, _w: None, path)
+    left.close()
+    assert path.exists()
+    listening = ControlSocket(control, path)
+    await listening.open()
+    assert (await ask(path, b"help"))[0]["ok"] is True
+    await listening.close()
+
+
+async def test_a_path_that_no_socket_can_have(control: Control, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"cannot make the socket|too long"):
+        await ControlSocket(control, tmp_path / ("x" * 120)).open()
