@@ -106,6 +106,8 @@ def _run(argv: list[str], common: Common) -> int:
     except (click.Abort, KeyboardInterrupt):
         say.talk("")
         return Exit.INTERRUPTED
+    except SystemExit as error:
+        raise BrokenPipeError from error  # the only one: what click makes of a pipe that nobody reads
     except OSError as error:
         if isinstance(error, BrokenPipeError) or (error.filename is None and error.errno in _OF_OUTPUT):
             raise

@@ -9,6 +9,7 @@ import click
 from outmail.cli import say
 from outmail.cli.exits import Exit
 from outmail.cli.options import Common, OurCommand
+from outmail.cli.profile_import import visible
 
 if TYPE_CHECKING:
     from store.history import Delivery, Entry
@@ -49,9 +50,10 @@ def _print(entry: Entry, *, every_recipient: bool) -> None:
     if entry.delivery:
         _print_delivery(when, entry.delivery, every_recipient)
         return
-    count = len(entry.changes)
+    changes = visible(entry.changes)
+    count = len(changes)
     say.result(f"{when}  changed  {count} field{'' if count == 1 else 's'} by {entry.who}")
-    for change in entry.changes:
+    for change in changes:
         say.result(f"{'':21}{change}")
 
 

@@ -14,7 +14,6 @@ from outmail.cli.options import Common, NoSuchProfile, OurGroup, chosen
 from outmail.cli.profile_import import import_file
 
 if TYPE_CHECKING:
-    from store.changes import Change
     from store.profiles import Profile, Settings
 
 
@@ -144,12 +143,6 @@ def where(profile: Profile) -> str:
     if profile.protocol == "ews":
         return profile.ews.url if profile.ews else ""
     return (profile.graph.endpoint or profile.graph.cloud) if profile.graph else ""
-
-
-def print_changes(changes: list[Change]) -> None:
-    """What was or would be changed, a field a line."""
-    for change in changes:
-        say.result(f"  {change}")
 
 
 def _default(settings: Settings) -> str | None:

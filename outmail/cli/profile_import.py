@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from outmail.cli.options import Common, OurCommand, asker
 from outmail.engine.errors import EngineError, Refusal
 
 if TYPE_CHECKING:
+    from store.changes import Change
     from store.profiles import Settings
     from store.toml import Imported
 
@@ -54,12 +56,18 @@ def import_file(common: Common, file: str, only_check: bool, only_diff: bool) ->
     if only_check:
         say.result(f"{shown} is right: {names}")
         return Exit.OK
-    changes = compare(current, settings) if only_diff else workspace.save(settings)
+    changes = visible(compare(current, settings) if only_diff else workspace.save(settings))
     word = "would change" if only_diff else "changed"
-    say.result(f"{shown}: {names}: " + (f"{len(changes)} fields {word}" if changes else f"nothing {word}"))
+    count = "nothing" if not changes else "1 field" if len(changes) == 1 else f"{len(changes)} fields"
+    say.result(f"{shown}: {names}: {count} {word}")
     for change in changes:
         say.result(f"  {change}")
     return Exit.OK
+
+
+def visible(changes: Sequence[Change]) -> list[Change]:
+    """Without those from nothing to an empty list, which tell nobody anything."""
+    return [change for change in changes if change.old or change.new]
 
 
 def _imported(text: str, current: Settings, *, ask: bool) -> Imported:

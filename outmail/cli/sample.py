@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from outmail.cli.options import Common, OurCommand, chosen
+from outmail.engine.errors import EngineError
 
 
 @click.command(
@@ -27,11 +28,16 @@ def command(common: Common, to: str, name: str | None, server: str | None, as_js
 
     workspace = common.workspace()
     profile_name, profile = chosen(workspace.settings, name)
-    return send_and_tell(
-        workspace,
-        profile_name,
-        profile,
-        lambda watch: sample(profile_name, profile, to, which=server, watch=watch),
-        as_json=as_json,
-        steps=True,
-    )
+    try:
+        return send_and_tell(
+            workspace,
+            profile_name,
+            profile,
+            lambda watch: sample(profile_name, profile, to, which=server, watch=watch),
+            as_json=as_json,
+            steps=True,
+        )
+    except EngineError as error:
+        # The engine names the option of `send`; here the address is an argument.
+        what = f"TO {error.what.removeprefix('--to ')}" if error.what.startswith("--to ") else error.what
+        raise EngineError(error.kind, what, error.why, error.remedy) from error

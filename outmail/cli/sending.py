@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from outmail.cli import say
 from outmail.cli.exits import Exit, of_send
-from outmail.cli.ladder import Ladder, duration, finding_lines
+from outmail.cli.ladder import Ladder, duration
 from outmail.engine.report import SendReport, Watch, send_json
+from transports.base import Verdict
 
 if TYPE_CHECKING:
     from outmail.engine.workspace import Workspace
@@ -36,8 +37,10 @@ def send_and_tell(
         _tell(report)
     if warning:
         say.talk(f"outmail: {warning}")
+    _say_passed_over(report)
     if not report.ok:
-        _say_failure(report, shown=not as_json and sys.stdout.isatty())
+        # The ladder has shown the remedy just above, but for recipients that were refused.
+        _say_failure(report, shown=steps and not as_json and sys.stdout.isatty() and not _partly(report))
     return of_send(report)
 
 
@@ -70,15 +73,23 @@ def _tell(report: SendReport) -> None:
             say.result(f"{word:<10}  {recipient.recipient}  {recipient.answer}".rstrip())
 
 
+def _say_passed_over(report: SendReport) -> None:
+    """A server that was passed over must not go unnoticed: nobody would repair it."""
+    for server in report.attempts[:-1]:
+        why = server.finding.title if server.finding else "it could not take the mail"
+        say.talk(f"outmail: {server.server} {server.address} was passed over: {why}")
+
+
 def _say_failure(report: SendReport, *, shown: bool) -> None:
     found = report.finding
-    say.error("not sent" if not _partly(report) else "not sent to all", f"{report.address}: {report.error}")
-    if found and not shown:
-        say.talk(f"  {found.remedy}")
-    elif found and _partly(report):
-        for line in finding_lines(found, 2):
-            say.talk(line)
+    what = "perhaps sent" if _uncertain(report) else "not sent to all" if _partly(report) else "not sent"
+    say.error(what, f"{report.address}: {report.error}", "" if shown or not found else found.remedy)
 
 
 def _partly(report: SendReport) -> bool:
     return any(r.finding is None for r in report.recipients)
+
+
+def _uncertain(report: SendReport) -> bool:
+    steps = report.attempts[-1].steps if report.attempts else ()
+    return any(p.step.failure and p.step.failure.verdict is Verdict.UNCERTAIN for p in steps)
