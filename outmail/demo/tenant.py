@@ -22,7 +22,7 @@ from outmail.demo.smtp import DOMAIN, Rules
 from store.profiles import Auth, Profile, Security, Server, Settings, Smtp, Tls
 
 USERNAME = f"desk@{DOMAIN}"
-PASSWORD = "practice"  # noqa: S105 - a public password that protects nothing
+PASSWORD = "open-sesame-42"  # noqa: S105 - a public password that protects nothing
 _SENDERS = frozenset({USERNAME, f"support@{DOMAIN}"})
 _SECURITIES = {"primary": "starttls", "alternate": "tls", "relay": "none"}
 
