@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
+from textual.widget import Widget
 
 from tui.desk import Desk
-from tui.engine import DemoSession, Engine, RealEngine, WorkspaceLike
+from tui.engine import HEAVY, DemoSession, Engine, RealEngine, WorkspaceLike
+from tui.screens.frame import Frame
 from tui.theme import CALM, FEW, PlainLetters, few_colours, needs_ascii
 
 if TYPE_CHECKING:
@@ -25,18 +30,37 @@ _KEY_NAMES = {
     "tab": "Tab",
     "question_mark": "?",
     "f1": "F1",
+    "f5": "F5",
     "up": "Up",
     "down": "Down",
     "pageup": "PgUp",
     "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
 }
+
+
+LATER = ("tui.screens.check", "tui.screens.sample", *HEAVY, "tui.screens.wizard.screen")
+"""What is imported in the background once the first screen stands."""
+
+
+class OpeningScreen(Frame[None]):
+    """What is seen while the settings are read."""
+
+    def place(self) -> str:
+        """No place yet."""
+        return "…"
+
+    def body(self) -> Iterable[Widget]:
+        """Nothing yet."""
+        return ()
 
 
 class OutmailApp(App[int]):
     """One run of the terminal program on one home."""
 
     TITLE = "outmail"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "help", "Help", id="help", tooltip="List every key of the screen"),
@@ -45,13 +69,17 @@ class OutmailApp(App[int]):
 
     def __init__(
         self,
-        workspace: WorkspaceLike,
+        workspace: WorkspaceLike | Callable[[], WorkspaceLike],
         *,
         demo: DemoSession | None = None,
         engine: Engine | None = None,
     ) -> None:
+        """`workspace` may be a function that opens it: then the first frame is drawn before it is called."""
         super().__init__()
-        self.desk = Desk(workspace, engine or RealEngine(), demo)
+        self.failed_to_open: Exception | None = None
+        self._workspace = workspace
+        self._demo = demo
+        self._engine = engine
         self._letters = PlainLetters(enabled=needs_ascii(os.environ))
         self.register_theme(CALM)
         self.register_theme(FEW)
@@ -64,10 +92,31 @@ class OutmailApp(App[int]):
         return [*filters, self._letters] if self._letters.enabled else filters
 
     def get_default_screen(self) -> Screen[None]:
-        """Home; the wizard comes over it when no profile exists."""
+        """The frame alone, so that it is there at once."""
+        return OpeningScreen()
+
+    def on_mount(self) -> None:
+        """Draw first; everything that takes long to import or to read comes after."""
+        self.call_after_refresh(self.run_worker, self._open(), group="open")
+
+    async def _open(self) -> None:
+        await asyncio.to_thread(importlib.import_module, "tui.screens.home")
+        from tui.said import Expected
         from tui.screens.home import HomeScreen
 
-        return HomeScreen(self.desk)
+        try:
+            given = self._workspace
+            workspace = await asyncio.to_thread(given) if callable(given) else given
+        except Expected as error:
+            self.failed_to_open = error
+            self.exit()
+            return
+        desk = Desk(workspace, self._engine or RealEngine(), self._demo)
+        await self.switch_screen(HomeScreen(desk))
+        if self._engine is None:
+            # While the admin reads, so that the first key does not wait for it.
+            for module in LATER:
+                await asyncio.to_thread(importlib.import_module, module)
 
     def get_key_display(self, binding: Binding) -> str:
         """Keys by the words printed on them."""
@@ -82,8 +131,25 @@ class OutmailApp(App[int]):
         self.push_screen(HelpScreen(self.screen))
 
 
-def run(workspace: WorkspaceLike, demo: DemoSession | None = None) -> int:
-    """Open the program on this home and return its exit code when the admin leaves it."""
+def run(workspace: WorkspaceLike | Callable[[], WorkspaceLike], demo: DemoSession | None = None) -> int:
+    """Open the program on this home and return its exit code when the admin leaves it.
+
+    Give a function that opens the workspace where opening asks no question: the first frame is
+    there sooner. What it raises (StoreError) is raised here, when the terminal is free again.
+    """
     app = OutmailApp(workspace, demo=demo)
     app.run()
+    if app.failed_to_open is not None:
+        raise app.failed_to_open
+    return app.return_code or 0
+
+
+async def run_async(
+    workspace: WorkspaceLike | Callable[[], WorkspaceLike], demo: DemoSession | None = None
+) -> int:
+    """As `run`, inside an event loop that runs already, as the practice tenant's does."""
+    app = OutmailApp(workspace, demo=demo)
+    await app.run_async()
+    if app.failed_to_open is not None:
+        raise app.failed_to_open
     return app.return_code or 0

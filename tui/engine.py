@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from store.profiles import Profile, Settings
     from transports.base import StepName
 
-_HEAVY = ("outmail.engine.check", "outmail.engine.sample", "outmail.engine.wiring")
+HEAVY = ("outmail.engine.check", "outmail.engine.sample", "outmail.engine.wiring")
+"""The engine's modules that take long to import."""
 
 
 class Engine(Protocol):
@@ -169,7 +170,7 @@ class RealEngine:
 
     async def _ready(self) -> None:
         # The import takes a few hundred milliseconds: in a thread, so that Escape works meanwhile.
-        for module in _HEAVY:
+        for module in HEAVY:
             await asyncio.to_thread(importlib.import_module, module)
 
     async def plan(self, name: str, profile: Profile, which: str) -> Sequence[Planned]:

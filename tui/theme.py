@@ -130,7 +130,7 @@ def needs_ascii(environ: Mapping[str, str]) -> bool:
 _ASCII = str.maketrans(
     {
         **dict.fromkeys("─━═╌┄", "-"),
-        **dict.fromkeys("│┃║▎▏▌▐▊▍", "|"),
+        **dict.fromkeys("│┃║▎▏▕▌▐▊▋▉▍", "|"),
         **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼", "+"),
         **dict.fromkeys("✓✔", "+"),
         **dict.fromkeys("✗✘", "x"),
@@ -143,7 +143,7 @@ _ASCII = str.maketrans(
         **dict.fromkeys("–—", "-"),
         **dict.fromkeys("‘’", "'"),
         **dict.fromkeys("“”", '"'),
-        **dict.fromkeys("▁▂▃▄▔▀", " "),
+        **dict.fromkeys("▁▂▃▄▅▆▇▔▀", " "),
         **dict.fromkeys("█■", "#"),
         "⏎": "^",
     }

@@ -155,7 +155,7 @@ class CheckScreen(Frame[None]):
 
     def _say(self, status: Status, text: str, then: str) -> None:
         head = Content.assemble((f"{MARKS[status]} {text}", f"bold {COLOURS[status]}"))
-        self.query_one("#summary", Static).update(head + Content.assemble((f"   {then}", "$muted")))
+        self.query_one("#summary", Static).update(Content.assemble(head, (f"\n  {then}", "$muted")))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only keys that do something now."""

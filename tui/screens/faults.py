@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import OptionList, Static
+from textual.widgets import Static
 
 from transports.base import Status
 from tui.engine import DemoSession
@@ -147,6 +147,12 @@ class FaultsScreen(Frame[None]):
 class FaultDialog(Dialog[str]):
     """Closes with the fault that was chosen, or None."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter", "choose", "Choose", id="fault.choose", priority=True, tooltip="Switch this fault on"
+        ),
+    ]
+
     def __init__(self, server: str, faults: Iterable[str], now: str) -> None:
         super().__init__()
         self._server = server
@@ -159,8 +165,7 @@ class FaultDialog(Dialog[str]):
 
     def body(self) -> Iterable[Widget]:
         """A fault a line."""
-        rows = Rows((Column("Fault", 40, grow=1),))
-        yield rows
+        yield Rows((Column("Fault", 40, grow=1),))
 
     def on_mount(self) -> None:
         """The present fault is selected."""
@@ -169,10 +174,9 @@ class FaultDialog(Dialog[str]):
         rows.select(self._now)
         rows.focus()
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+    def action_choose(self) -> None:
         """Chosen."""
-        event.stop()
-        self.dismiss(event.option_id)
+        self.dismiss(self.query_one(Rows).selected)
 
 
 def _words(fault: str) -> str:

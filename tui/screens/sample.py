@@ -22,7 +22,7 @@ from tui.said import Expected, trouble
 from tui.screens.frame import Frame
 from tui.theme import COLOURS, MARKS
 from tui.widgets.field import Field, Option
-from tui.widgets.finding import FindingView, pairs
+from tui.widgets.finding import finding_rows, pairs
 from tui.widgets.ladder import Ladder, duration
 
 _AUTO = "automatic"
@@ -151,10 +151,10 @@ class SampleScreen(Frame[None]):
         else:
             self._say(Status.FAIL, report.error, "Enter sends it again")
         answer = self.query_one("#answer", Vertical)
-        if report.finding:
-            answer.mount(FindingView(report.finding))
-        answer.mount_all(pairs(_answer_rows(report, message.note)))
+        found = finding_rows(report.finding) if report.finding else []
+        answer.mount_all(pairs([*found, *_answer_rows(report, message.note)]))
         self.query_one(Ladder).finish_quietly()
+        self.call_after_refresh(self.query_one(VerticalScroll).scroll_home, animate=False)
         self.refresh_bindings()
 
     def on_job_refused(self, message: JobRefused) -> None:
@@ -171,7 +171,7 @@ class SampleScreen(Frame[None]):
 
     def _say(self, status: Status | None, text: str, then: str) -> None:
         head = Content.assemble((f"{MARKS[status]} {text}", f"bold {COLOURS[status]}"))
-        self.query_one("#summary", Static).update(head + Content.assemble((f"   {then}", "$muted")))
+        self.query_one("#summary", Static).update(Content.assemble(head, (f"\n  {then}", "$muted")))
 
     def action_copy(self) -> None:
         """The report as text, through the terminal (OSC 52), so that it works over SSH."""

@@ -59,12 +59,16 @@ class Rung(Vertical):
         self.progress: Progress | None = None
         self.ended = ""  # "stopped" where nobody waited for the end
         self.unfolded = False
+        self._composed = False
         self._clock = clock
         self._since = clock()
 
     def compose(self) -> ComposeResult:
-        """The line alone; the rest is made when it is asked for."""
+        """The line, and the rest where it was asked for before there was a line."""
         yield RungHead(self)
+        self._composed = True
+        if self.unfolded:
+            yield Vertical(*self._body(), classes="rung-body")
 
     @property
     def status(self) -> Status | None:
@@ -122,6 +126,8 @@ class Rung(Vertical):
             return
         self.unfolded = unfolded
         self.redraw()
+        if not self._composed:
+            return
         if unfolded:
             self.mount(Vertical(*self._body(), classes="rung-body"))
         else:
@@ -213,8 +219,9 @@ class Ladder(Vertical, can_focus=True):
             for place, rung in enumerate(self._rungs):
                 if rung.status is wanted and self._follow:
                     self.cursor = place
+                    self._follow = False
                     rung.unfold(True)
-                    self.call_after_refresh(rung.scroll_visible, animate=False, top=True)
+                    self.call_after_refresh(self._keep_in_sight, True)
                     return
 
     def _rung(self, server: str, address: str, name: StepName) -> Rung:
@@ -241,8 +248,14 @@ class Ladder(Vertical, can_focus=True):
         """Mark the selected step, and keep it in sight."""
         for place, rung in enumerate(self._rungs):
             rung.set_class(place == self.cursor, "-selected")
+        self.call_after_refresh(self._keep_in_sight, False)
+
+    def _keep_in_sight(self, top: bool) -> None:
+        # One callback of the ladder's own, for whichever rung is selected by then: rungs that
+        # scrolled by themselves would do so in an order of their own.
         if 0 <= self.cursor < len(self._rungs):
-            self._rungs[self.cursor].scroll_visible(animate=False)
+            rung = self._rungs[self.cursor]
+            rung.scroll_visible(animate=False, top=top or rung.unfolded, immediate=True)
 
     def action_step(self, by: int) -> None:
         """Move the selection; from then on it stays where the admin put it."""
@@ -255,6 +268,8 @@ class Ladder(Vertical, can_focus=True):
         if 0 <= self.cursor < len(self._rungs):
             rung = self._rungs[self.cursor]
             rung.unfold(not rung.unfolded)
+            self._follow = False
+            self.call_after_refresh(self._keep_in_sight, False)
 
     def on_click(self, event: events.Click) -> None:
         """A click selects, for those whose terminal has a mouse."""

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
+from rich.style import Style
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Size
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -61,6 +65,15 @@ class RowsHead(Widget):
 class Rows(OptionList):
     """The rows; Up, Down, Home, End and the page keys move, Enter posts OptionSelected with the row's id."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "cursor_up", "Up", show=False, id="rows.up", tooltip="Select the row above"),
+        Binding("down", "cursor_down", "Down", show=False, id="rows.down", tooltip="Select the row below"),
+        Binding("home", "first", "First", show=False, id="rows.first", tooltip="Select the first row"),
+        Binding("end", "last", "Last", show=False, id="rows.last", tooltip="Select the last row"),
+        Binding("pageup", "page_up", "Page up", show=False, id="rows.page_up", tooltip="A page up"),
+        Binding("pagedown", "page_down", "Page down", show=False, id="rows.page_down", tooltip="A page down"),
+    ]
+
     def __init__(self, columns: Sequence[Column], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, compact=True, markup=False)
         self.columns = tuple(columns)
@@ -107,6 +120,17 @@ class Rows(OptionList):
     @property
     def _room(self) -> int:
         return max(1, self.scrollable_content_region.width - 2)
+
+    def render_line(self, y: int) -> Strip:
+        """A row is one line. With few colours or none the selected one is reversed.
+
+        Textual's option list drops the style `reverse` on the way to the line, and without it the
+        selection would not be seen there at all.
+        """
+        strip = super().render_line(y)
+        if self.app.native_ansi_color and self.scroll_offset.y + y == self.highlighted:
+            return strip.apply_style(Style(reverse=self.has_focus, bold=True))
+        return strip
 
     def on_resize(self, event: events.Resize) -> None:
         """Cut the cells anew."""

@@ -1,0 +1,325 @@
+"""Stand-ins with the real shapes for workspace, engine and practice tenant; no disk, no network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from pydantic import SecretStr
+from store.changes import Change, compare
+from store.errors import StoreError
+from store.history import DeliveredTo, Delivery, Entry
+
+from outmail.diagnosis.finding import Finding
+from outmail.engine.report import (
+    CheckReport,
+    Progress,
+    RecipientReport,
+    SendReport,
+    ServerReport,
+    Watch,
+)
+from store.profiles import Auth, Failover, Profile, Proxy, Security, Server, Settings, Smtp, Tls
+from transports.base import Cause, Failure, Scope, Status, Step, StepName, Verdict
+
+SECRET = "marked-secret-Zq7"
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+MARKUP = "[bold red]hello[/] [@click=app.quit]quit[/] [link=x]"
+
+STEPS = (
+    StepName.RESOLVE,
+    StepName.CONNECT,
+    StepName.GREETING,
+    StepName.STARTTLS,
+    StepName.AUTHENTICATE,
+    StepName.SENDER,
+    StepName.PERMISSION,
+)
+DETAILS = {
+    StepName.RESOLVE: "203.0.113.7, 2001:db8::7",
+    StepName.CONNECT: "203.0.113.7 port 587",
+    StepName.GREETING: "220 smtp.example.org ESMTP Postfix",
+    StepName.STARTTLS: "TLS 1.3, certificate until 2027-02-01",
+    StepName.AUTHENTICATE: "235 2.7.0 Authentication successful (PLAIN)",
+    StepName.SENDER: "250 2.1.0 Ok",
+    StepName.PERMISSION: "250 2.1.5 Ok",
+    StepName.SEND: "250 2.0.0 Ok: queued as 4XyZ",
+}
+EXPIRED = Finding(
+    id="certificate-expired",
+    title="The server's certificate has expired",
+    cause="The certificate of smtp.example.org ended on 2026-01-01, so nobody can tell whether this is the server.",
+    remedy="Ask the mail server's admin to renew the certificate; until then, use the alternate server.",
+    commands=("openssl s_client -connect smtp.example.org:587 -starttls smtp",),
+    docs="https://www.rfc-editor.org/rfc/rfc3207",
+    who="the mail server's admin",
+)
+FAILURE = Failure(
+    StepName.STARTTLS,
+    Scope.SERVER,
+    Verdict.FIX_SETTINGS,
+    Cause.CERTIFICATE_EXPIRED,
+    words="certificate has expired",
+)
+
+
+def support() -> Profile:
+    """A profile with about everything set."""
+    return Profile(
+        protocol="smtp",
+        sender_name="Example Help Desk",
+        from_address="helpdesk@example.org",
+        reply_to="desk@example.org",
+        smtp=Smtp(
+            host="smtp.example.org",
+            port=587,
+            alternates=[Server(host="smtp2.example.org", port=465, security=Security.TLS)],
+        ),
+        auth=Auth(method="basic", username="helpdesk@example.org", password=SecretStr(SECRET)),
+        proxy=Proxy(url="http://proxy.example.org:3128", username="mail", password=SecretStr(SECRET)),
+        tls=Tls(ca_file="/etc/ssl/private-ca.pem"),
+        failover=Failover(profile="backup"),
+    )
+
+
+def backup() -> Profile:
+    """A profile with the least."""
+    return Profile(
+        protocol="smtp",
+        from_address="root@localhost",
+        smtp=Smtp(host="127.0.0.1", port=25, security=Security.NONE),
+    )
+
+
+def two_profiles() -> Settings:
+    """support is the default, backup the other."""
+    return Settings(default="support", profiles={"support": support(), "backup": backup()})
+
+
+class FakeHistory:
+    """Entries in memory."""
+
+    def __init__(self, entries: Sequence[Entry] = ()) -> None:
+        self.all = list(entries)
+
+    def entries(self, limit: int) -> list[Entry]:
+        """The newest first."""
+        return self.all[:limit]
+
+
+class FakeWorkspace:
+    """Settings in memory; `refuse` is raised by the next save, reload or read."""
+
+    def __init__(self, settings: Settings | None = None, entries: Sequence[Entry] = ()) -> None:
+        self.settings = settings or Settings()
+        self.on_disk = self.settings
+        self.history = FakeHistory(entries)
+        self.refuse: StoreError | None = None
+        self.recorded: list[SendReport] = []
+
+    def reload(self) -> Settings:
+        """What is on disk."""
+        self._maybe_refuse()
+        self.settings = self.on_disk
+        return self.settings
+
+    def save(self, settings: Settings, who: str | None = None) -> list[Change]:
+        """Keep."""
+        self._maybe_refuse()
+        changes = compare(self.settings, settings)
+        self.settings = self.on_disk = settings
+        return changes
+
+    def record(self, name: str, envelope_from: str, report: SendReport) -> str:
+        """Keep."""
+        self.recorded.append(report)
+        return ""
+
+    def _maybe_refuse(self) -> None:
+        if self.refuse is not None:
+            error, self.refuse = self.refuse, None
+            raise error
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One server and the steps ahead."""
+
+    server: str
+    address: str
+    steps: tuple[StepName, ...]
+
+
+@dataclass
+class FakeEngine:
+    """Climbs by script: `fail_at` fails there, `pause_at` waits there until `go` is set or it is cancelled."""
+
+    fail_at: StepName | None = None
+    warn_at: StepName | None = None
+    pause_at: StepName | None = None
+    detail: str | None = None
+    finding: Finding = EXPIRED
+    refuse: Exception | None = None
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: bool = False
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+
+    async def plan(self, name: str, profile: Profile, which: str) -> list[Plan]:
+        """Every server, or one."""
+        if self.refuse:
+            raise self.refuse
+        labels = ["primary", "alternate"]
+        return [
+            Plan(label, server.address, STEPS)
+            for label, server in zip(labels, profile.servers, strict=False)
+            if which in {"all", label}
+        ]
+
+    async def check(self, name: str, profile: Profile, *, which: str, watch: Watch) -> CheckReport:
+        """Climb."""
+        self.asked.append(("check", which))
+        planned = await self.plan(name, profile, which)
+        return CheckReport(
+            name, tuple([await self._climb(p.server, p.address, STEPS, watch) for p in planned])
+        )
+
+    async def sample(
+        self, name: str, profile: Profile, to: str, *, which: str | None, watch: Watch
+    ) -> SendReport:
+        """Climb and send."""
+        self.asked.append((to, which))
+        planned = await self.plan(name, profile, which or "primary")
+        server = await self._climb(planned[0].server, planned[0].address, (*STEPS[:5], StepName.SEND), watch)
+        answer = DETAILS[StepName.SEND] if server.ok else ""
+        return SendReport(
+            ok=server.ok,
+            message_id="<20260304.1@example.org>",
+            server=server.server,
+            address=server.address,
+            answer=answer,
+            seconds=0.31,
+            recipients=(RecipientReport(to, answer, None if server.ok else self.finding),),
+            attempts=(server,),
+            error="" if server.ok else self.finding.title,
+            finding=None if server.ok else self.finding,
+        )
+
+    async def _climb(
+        self, server: str, address: str, steps: Sequence[StepName], watch: Watch
+    ) -> ServerReport:
+        done: list[Progress] = []
+        failed = False
+        for name in steps:
+            if failed:
+                done.append(Progress(server, address, Step(name, Status.SKIP, "not reached")))
+                watch(done[-1])
+                continue
+            watch(Progress(server, address, Step(name, Status.RUNNING)))
+            if name is self.pause_at:
+                try:
+                    await self.go.wait()
+                except asyncio.CancelledError:
+                    self.cancelled = True
+                    raise
+            failed = name is self.fail_at
+            done.append(Progress(server, address, self._step(name), self._finding(name)))
+            watch(done[-1])
+        return ServerReport(server, address, tuple(done))
+
+    def _finding(self, name: StepName) -> Finding | None:
+        return self.finding if name in {self.fail_at, self.warn_at} else None
+
+    def _step(self, name: StepName) -> Step:
+        bad = name in {self.fail_at, self.warn_at}
+        status = Status.FAIL if name is self.fail_at else Status.WARN if bad else Status.PASS
+        return Step(
+            name,
+            status,
+            self.detail or ("certificate expired on 2026-01-01" if bad else DETAILS[name]),
+            0.0123,
+            ("C: EHLO desk.example.org", "S: 250-smtp.example.org", "S: 250 STARTTLS"),
+            MappingProxyType({"certificate": "CN=smtp.example.org"}),
+            FAILURE if bad else None,
+        )
+
+
+@dataclass
+class FakeServer:
+    """A practice server."""
+
+    address: str
+    security: str
+    fault: str = "none"
+    possible_faults: tuple[str, ...] = ("none", "down", "slow", "password-refused")
+
+
+@dataclass(frozen=True)
+class FakeMail:
+    """A mail that arrived."""
+
+    arrived: datetime = NOON
+    server: str = "primary"
+    sender: str = "desk@practice.test"
+    recipients: tuple[str, ...] = ("you@example.org",)
+    subject: str = "Sample mail from outmail (practice)"
+
+
+class FakeDemo:
+    """A practice tenant without servers behind it."""
+
+    def __init__(self) -> None:
+        self.servers = {
+            "primary": FakeServer("127.0.0.1:40587", "starttls"),
+            "alternate": FakeServer("127.0.0.1:40465", "tls"),
+        }
+        self.mails: list[FakeMail] = []
+
+    def set_fault(self, server: str, fault: str) -> None:
+        """Switch."""
+        if fault not in self.servers[server].possible_faults:
+            raise ValueError(f"there is no fault {fault!r}")
+        self.servers[server].fault = fault
+
+
+def entries() -> list[Entry]:
+    """A mail that was sent, one that was refused, and a save."""
+    sent = Delivery(
+        NOON,
+        "support",
+        "<1@example.org>",
+        "helpdesk@example.org",
+        "primary",
+        "smtp.example.org:587",
+        "250 2.0.0 Ok: queued as 4XyZ",
+        True,
+        (DeliveredTo("you@example.org", True, "250 2.1.5 Ok"),),
+    )
+    refused = Delivery(
+        NOON,
+        "support",
+        "<2@example.org>",
+        "helpdesk@example.org",
+        "alternate",
+        "smtp2.example.org:465",
+        "550 5.1.1 User unknown",
+        False,
+        (DeliveredTo("nobody@example.org", False, "550 5.1.1 User unknown"),),
+    )
+    return [
+        Entry(NOON, sent),
+        Entry(NOON, refused),
+        Entry(
+            NOON,
+            who="ada",
+            changes=(
+                Change("profiles.support.smtp.host", "old.example.org", "smtp.example.org"),
+                Change("profiles.support.auth.password", "(secret)", "(secret)"),
+            ),
+        ),
+    ]
+
+
+Clock = Callable[[], float]
