@@ -122,7 +122,7 @@ def label(field: str) -> str:
     """What the field is called on the screen; a path that no page shows stays as it is."""
     found = _ALTERNATE.match(field)
     if found:
-        return f"Alternate {found[1]}: {LABELS[f'smtp.{found[2]}'].lower()}"
+        return f"Alternate {found[1]}" + ("" if found[2] == "host" else f" {found[2]}")
     return LABELS.get(field, field)
 
 

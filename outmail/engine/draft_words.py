@@ -59,7 +59,8 @@ def notes(draft: Draft, preset: Preset | None = None) -> list[Note]:
     retirement = preset.retires(draft.text(at.METHOD)) if preset else None
     if retirement:
         dates = "\n".join([retirement.title + ":", *(f"• {date}" for date in retirement.dates)])
-        found += [Note(page, dates, urgent=True) for page in (Page.PROVIDER, Page.REVIEW)]
+        found.append(Note(Page.PROVIDER, dates, urgent=True))
+        found.append(Note(Page.REVIEW, f"{retirement.title}.", urgent=True))
         found.append(Note(Page.SIGN_IN, f"{dates}\n{retirement.text}", urgent=True))
     if preset and preset.note:
         found.append(Note(Page.SERVER, preset.note.replace("\n", " ")))

@@ -205,6 +205,7 @@ class Field(Widget):
         self.content_control = content
         self._hint = hint
         self._error = ""
+        self._made = False
 
     @classmethod
     def text(
@@ -257,12 +258,18 @@ class Field(Widget):
         yield Static(self._hint, classes="field-message", markup=False)
 
     def on_mount(self) -> None:
+        self._made = True
         self._tell()
 
     @property
     def value(self) -> str:
         """What the field holds now."""
         return self.content_control.value
+
+    @property
+    def being_typed(self) -> bool:
+        """Whether somebody is typing here, so that nothing else may."""
+        return isinstance(self.content_control, Input) and self.content_control.has_focus
 
     def put(self, text: str) -> None:
         """Show another value that follows from elsewhere; it does not count as typed."""
@@ -287,7 +294,7 @@ class Field(Widget):
             self._tell()
 
     def _tell(self) -> None:
-        if not self.is_mounted:
+        if not self._made:
             return
         shown = f"{self.label} {self._error}" if self._error else self._hint
         self.set_class(bool(self._error), "-wrong")

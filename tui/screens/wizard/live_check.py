@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.worker import Worker
 
 from outmail.engine import draft_pages as at
@@ -33,16 +34,22 @@ class StepLadder(Ladder, inherit_bindings=False):
     ]
 
 
+class LadderPlace(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """Scrolls the ladder alone, so that what the page says stays in sight."""
+
+
 class LiveCheckPage(WizardPage):
     """Runs at once; Escape cancels at once; Enter goes on whether it passed or not."""
 
     page = Page.CHECK
     heading = "Live check"
+    notes_first = True
 
     def content(self) -> ComposeResult:
         self._worker: Worker[None] | None = None
         self._stopped = False
-        yield StepLadder(id="wizard-ladder")
+        with LadderPlace(classes="ladder-place"):
+            yield StepLadder(id="wizard-ladder")
 
     async def arrive(self) -> None:
         await super().arrive()
@@ -104,9 +111,8 @@ class LiveCheckPage(WizardPage):
         self._finish()
         return True
 
-    def follow(self) -> None:
-        super().follow()
-        self.show_notes([Note(self.page, self._words(), urgent=not self._fine())])
+    def notes(self) -> list[Note]:
+        return [Note(self.page, self._words(), urgent=not self._fine())]
 
     def _fine(self) -> bool:
         report = self.session.report

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
@@ -25,6 +23,7 @@ class WizardPage(VerticalScroll, can_focus=False, inherit_bindings=False):
     page: Page
     heading = ""
     intro = ""
+    notes_first = False
 
     class GoTo(Message):
         """The admin wants another field or page."""
@@ -44,13 +43,17 @@ class WizardPage(VerticalScroll, can_focus=False, inherit_bindings=False):
         super().__init__(id=f"page-{self.page}", classes="wizard-page")
         self.session = session
         self.draft = session.draft
+        self._noted: list[tuple[str, bool]] = []  # the notes that stand on the page
 
     def compose(self) -> ComposeResult:
         yield Static(self.heading, classes="page-heading" + ("" if self.intro else " -alone"), markup=False)
         if self.intro:
             yield Static(self.intro, classes="page-intro", markup=False)
+        if self.notes_first:
+            yield Vertical(classes="page-notes")
         yield from self.content()
-        yield Vertical(classes="page-notes")
+        if not self.notes_first:
+            yield Vertical(classes="page-notes")
 
     def content(self) -> ComposeResult:
         """The fields."""
@@ -68,10 +71,11 @@ class WizardPage(VerticalScroll, can_focus=False, inherit_bindings=False):
         """After a change: values that follow, fields that come or go, errors and notes."""
         wrong = self.session.problems()
         for field in self.query(Field):
-            field.put(self.current(field.key))
+            if not field.being_typed:
+                field.put(self.current(field.key))
             field.display = self.shows(field.key)
             field.error = wrong.get(field.key, "") if field.key in self.session.looked_at else ""
-        self.show_notes(notes_on(self.draft, self.page, self.session.preset))
+        self._show_notes([(note.text, note.urgent) for note in self.notes()])
 
     def current(self, key: str) -> str:
         """The text to show for a field."""
@@ -85,12 +89,15 @@ class WizardPage(VerticalScroll, can_focus=False, inherit_bindings=False):
         """The admin typed or chose something."""
         self.draft.type(key, text)
 
-    def show_notes(self, notes: Iterable[Note]) -> None:
-        """Put the notes under the fields, where they differ from those that stand there."""
-        place = self.query_one(".page-notes", Vertical)
-        wanted = [(note.text, note.urgent) for note in notes]
-        if [(str(s.content), s.has_class("-urgent")) for s in place.query(Static)] == wanted:
+    def notes(self) -> list[Note]:
+        """What the admin should know on this page."""
+        return notes_on(self.draft, self.page, self.session.preset)
+
+    def _show_notes(self, wanted: list[tuple[str, bool]]) -> None:
+        if wanted == self._noted:
             return
+        self._noted = wanted
+        place = self.query_one(".page-notes", Vertical)
         place.remove_children()
         place.mount_all(
             Static(text, markup=False, classes="note -urgent" if urgent else "note")
@@ -99,10 +106,21 @@ class WizardPage(VerticalScroll, can_focus=False, inherit_bindings=False):
 
     def on_field_changed(self, event: Field.Changed) -> None:
         event.stop()
-        if event.text != self.current(event.field.key):
-            self.take(event.field.key, event.text)
+        # The field itself is read, not the message: who types fast is ahead of it.
+        self.changed(event.field)
+
+    def changed(self, field: Field) -> None:
+        """A field says something else now."""
+        if field.value != self.current(field.key):
+            self.take(field.key, field.value)
             self.follow()
             self.post_message(self.KeysChanged())
+
+    def collect(self) -> None:
+        """Take over what was typed and has not been heard of yet, before the page is left."""
+        for field in self.query(Field):
+            if field.display and field.value != self.current(field.key):
+                self.take(field.key, field.value)
 
     def on_field_left(self, event: Field.Left) -> None:
         event.stop()
@@ -112,6 +130,10 @@ class WizardPage(VerticalScroll, can_focus=False, inherit_bindings=False):
 
     def on_field_accepted(self, event: Field.Accepted) -> None:
         event.stop()
+        self.accepted()
+
+    def accepted(self) -> None:
+        """Enter was pressed in an input."""
         self.post_message(self.Forward())
 
     def focus_on(self, key: str = "") -> None:

@@ -58,19 +58,25 @@ class ProviderPage(WizardPage):
             return super().current(key)
         return next((f.value for f in self.query(Field) if f.key == _FIND), "")
 
-    def on_field_changed(self, event: Field.Changed) -> None:
-        if event.field.key == _FIND:
-            event.stop()
-            self._fill(event.text)
-            return
-        super().on_field_changed(event)
-        preset = by_address(event.text.strip())
+    def changed(self, field: Field) -> None:
+        if field.key != _FIND:
+            super().changed(field)
+            self._recognise()
+        self._fill(self.current(_FIND))
+
+    def collect(self) -> None:
+        before = self.draft.text(at.MAILBOX)
+        super().collect()
+        if self.draft.text(at.MAILBOX) != before:
+            self._recognise()
+
+    def _recognise(self) -> None:
+        """Choose the provider of the address, where it is one we know."""
+        preset = by_address(self.draft.text(at.MAILBOX).strip())
         if preset:
             self.draft.texts[at.PROVIDER] = self._by_address = preset.id
         elif self._by_address and self.draft.text(at.PROVIDER) == self._by_address:
             self.draft.texts[at.PROVIDER], self._by_address = self._applied, ""
-        self._fill(self.current(_FIND))
-        self.follow()
 
     def _fill(self, words: str) -> None:
         rows = self.query_one(OptionList)

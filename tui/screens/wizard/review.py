@@ -8,8 +8,8 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option as Row
 
 from outmail.engine import draft_pages as at
-from outmail.engine.draft_pages import Page
-from outmail.engine.draft_words import notes_on, summary
+from outmail.engine.draft_pages import Note, Page
+from outmail.engine.draft_words import summary
 from tui.screens.wizard.page import WizardPage
 from tui.widgets.field import Field
 
@@ -35,7 +35,6 @@ class ReviewPage(WizardPage):
         told = self.query_one("#to-correct", Static)
         told.display = bool(wrong)
         told.update("\n".join(f"! {at.label(f)} {words}" for f, words in wrong.items()))
-        self.show_notes([*notes_on(self.draft, self.page, self.session.preset), *self.session.news])
         rows = self.query_one("#answers", OptionList)
         kept = rows.highlighted
         rows.clear_options()
@@ -43,6 +42,9 @@ class ReviewPage(WizardPage):
         rows.add_options(Row(self._line(f, shown, f in wrong), id=f) for f, shown in lines)
         if lines:
             rows.highlighted = min(kept or 0, len(lines) - 1)
+
+    def notes(self) -> list[Note]:
+        return [*super().notes(), *self.session.news]
 
     def _line(self, field: str, shown: str, wrong: bool) -> Content:
         mark = "! " if wrong else "  "

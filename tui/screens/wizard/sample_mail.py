@@ -11,7 +11,7 @@ from outmail.engine.draft_pages import Note, Page
 from outmail.engine.errors import EngineError
 from outmail.engine.report import Progress, SendReport
 from transports.base import Failure, Status
-from tui.screens.wizard.live_check import StepLadder
+from tui.screens.wizard.live_check import LadderPlace, StepLadder
 from tui.screens.wizard.page import WizardPage
 from tui.widgets.field import Field
 from tui.widgets.finding import FindingView
@@ -25,6 +25,7 @@ class SampleMailPage(WizardPage):
 
     page = Page.SAMPLE
     heading = "Send a sample mail"
+    notes_first = True
 
     def content(self) -> ComposeResult:
         self._worker: Worker[None] | None = None
@@ -32,8 +33,9 @@ class SampleMailPage(WizardPage):
         self._refused = ""
         self.session.sent_to = self.session.sent_to or self.draft.text(at.FROM).strip()
         yield Field.text(_TO, "Send it to", self.session.sent_to, placeholder="you@example.org")
-        yield StepLadder(id="wizard-ladder")
-        yield Vertical(id="sample-finding")
+        with LadderPlace(classes="ladder-place"):
+            yield Vertical(id="sample-finding")
+            yield StepLadder(id="wizard-ladder")
 
     def current(self, key: str) -> str:
         return self.session.sent_to if key == _TO else super().current(key)
@@ -55,8 +57,7 @@ class SampleMailPage(WizardPage):
         if self._answered:
             self._show(self._answered)
 
-    def on_field_accepted(self, event: Field.Accepted) -> None:
-        event.stop()
+    def accepted(self) -> None:
         if self._sends():
             self.send()
         elif not self.busy:
@@ -115,9 +116,8 @@ class SampleMailPage(WizardPage):
         self.follow()
         return True
 
-    def follow(self) -> None:
-        super().follow()
-        self.show_notes([Note(self.page, words, urgent) for words, urgent in self._words()])
+    def notes(self) -> list[Note]:
+        return [Note(self.page, words, urgent) for words, urgent in self._words()]
 
     def _words(self) -> list[tuple[str, bool]]:
         sent = self._answered

@@ -33,6 +33,7 @@ class SavePage(WizardPage):
 
     page = Page.SAVE
     heading = "Save the profile"
+    notes_first = True
 
     def content(self) -> ComposeResult:
         self._conflict: SettingsChanged | None = None
@@ -72,9 +73,8 @@ class SavePage(WizardPage):
     def shows(self, key: str) -> bool:
         return key == _AFTER or not (self.session.saved or self._conflict)
 
-    def follow(self) -> None:
-        super().follow()
-        self.show_notes(self._told)
+    def notes(self) -> list[Note]:
+        return self._told
 
     def save(self) -> bool:
         """Write the profile; False when it was not, and the page says why."""

@@ -43,6 +43,7 @@ _PAGES: tuple[type[WizardPage], ...] = (
     SampleMailPage,
     SavePage,
 )
+_ACTIONS = frozenset({"next", "back", "step", "show", "go", "again", "save", "leave"})
 _CAN_SAVE = (Page.REVIEW, Page.CHECK, Page.SAMPLE, Page.SAVE)
 
 
@@ -78,6 +79,7 @@ class WizardScreen(Frame[str | None]):
         self.session.engine = engine or RealEngine()
         self.editing = name
         self._back_to: Page | None = None
+        self.turning = True  # between two pages keys have nothing to act upon
 
     def place(self) -> str:
         """For the line above."""
@@ -85,7 +87,8 @@ class WizardScreen(Frame[str | None]):
 
     def compose(self) -> ComposeResult:
         """The pages' names at the left, the page at the right, its keys below."""
-        yield TitleBar(self.place(), "nothing is saved yet")
+        practice = "practice tenant · " if self.app.has_class("-practice") else ""
+        yield TitleBar(self.place(), f"{practice}nothing is saved yet")
         with Horizontal(id="wizard-body"):
             yield Stepper(id="stepper", markup=False)
             yield Vertical(id="wizard-place")
@@ -95,6 +98,10 @@ class WizardScreen(Frame[str | None]):
         """A new profile begins at the beginning; a saved one is shown whole, each line a way in."""
         await self.show_page(Page.REVIEW if self.editing else Page.PROTOCOL)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No key of the wizard acts while a page is being turned."""
+        return not (self.turning and action in _ACTIONS) and super().check_action(action, parameters)
+
     @property
     def page(self) -> WizardPage:
         """The page on the screen."""
@@ -102,10 +109,12 @@ class WizardScreen(Frame[str | None]):
 
     async def show_page(self, page: Page, field: str = "") -> None:
         """Put a page on the screen, with the focus on a field."""
+        self.turning = True
         place = self.query_one("#wizard-place", Vertical)
         await place.remove_children()
         made = next(kind for kind in _PAGES if kind.page is page)(self.session)
         await place.mount(made)
+        self.turning = False
         self.session.seen.add(page)
         made.follow()
         made.focus_on(field)
@@ -114,7 +123,8 @@ class WizardScreen(Frame[str | None]):
     def _draw(self) -> None:
         page = self.page
         self.query_one(Stepper).show(self.session, page.page)
-        back = [("PgUp", "Back")] if page.page is not self.session.draft.pages()[0] else []
+        first = page.page is self.session.draft.pages()[0]
+        back = [] if first or self.session.saved else [("PgUp", "Back")]
         escape = [("Esc", "Cancel the check" if page.busy else "Leave")]
         words = f"Back to {at.TITLES[self._back_to]}" if self._back_to else page.next_words()
         keys = [*page.other_keys(), *back, *escape]
@@ -136,6 +146,7 @@ class WizardScreen(Frame[str | None]):
         if page.page is Page.SAVE:
             await self.action_save()
             return
+        page.collect()
         wrong = self.session.problems(page.page)
         if wrong and page.page is not Page.REVIEW:
             self.session.looked_at |= set(wrong)
@@ -151,6 +162,7 @@ class WizardScreen(Frame[str | None]):
 
     async def action_back(self) -> None:
         """To the page before; errors can wait."""
+        self.page.collect()
         self.page.leave(forward=False)
         self._back_to = None
         if self.page.page is not self._beside(-1):
@@ -161,17 +173,22 @@ class WizardScreen(Frame[str | None]):
         return pages[min(max(pages.index(self.page.page) + by, 0), len(pages) - 1)]
 
     async def on_wizard_page_forward(self) -> None:
-        await self.action_next()
+        if not self.turning:
+            await self.action_next()
 
     async def on_wizard_page_go_to(self, event: WizardPage.GoTo) -> None:
+        if self.turning:
+            return
         here = self.page.page
+        self.page.collect()
         self.page.leave(forward=False)
         self._back_to = here if here is not event.page else None
         self.session.looked_at.add(event.field)
         await self.show_page(event.page, event.field)
 
     def on_wizard_page_keys_changed(self) -> None:
-        self._draw()
+        if not self.turning:
+            self._draw()
 
     # --- keys
 
@@ -208,6 +225,7 @@ class WizardScreen(Frame[str | None]):
 
     def action_leave(self) -> None:
         """Cancel what runs; else leave, after a question when something was typed."""
+        self.page.collect()
         if self.page.cancel():
             self._draw()
         elif self.session.typed:
@@ -230,6 +248,7 @@ class WizardScreen(Frame[str | None]):
     async def action_save(self) -> None:
         """Save, from the review on; on the last page Enter does the same."""
         page = self.page
+        page.collect()
         if page.page not in _CAN_SAVE:
             self.notify("The review comes first: Enter goes on.")
             return

@@ -1,0 +1,1 @@
+"""The wizard, by keys alone, against real servers on loopback."""
