@@ -46,7 +46,7 @@ def _vault(common: Common, *, saved: bool = True) -> Vault:
     return vault
 
 
-@command.command(epilog="Example: outmail key status --json")
+@command.command(short_help="Show how the settings are locked.", epilog="Example: outmail key status --json")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.pass_obj
 def status(common: Common, as_json: bool) -> int:
@@ -77,15 +77,18 @@ def rotate(common: Common) -> int:
     return Exit.OK
 
 
-@command.command(epilog="Example: outmail key passphrase --new-file /run/secrets/new-passphrase")
+@command.command(
+    short_help="Lock the settings with a passphrase.",
+    epilog="Example: outmail key passphrase --new-file /run/secrets/new-passphrase",
+)
 @click.option("--new-fd", type=click.IntRange(0), metavar="N", help="Read the new one from this descriptor.")
 @click.option("--new-file", metavar="FILE", help="Read the new one from the first line of this file.")
 @click.pass_obj
 def passphrase(common: Common, new_fd: int | None, new_file: str | None) -> int:
     """Lock the settings with a passphrase instead of a key file, or with another passphrase.
 
-    Asked for twice on a terminal. Settings in a key file take the new passphrase from --passphrase-fd
-    too. From then on every command asks for it, or takes it from --passphrase-fd,
+    Asked for twice on a terminal. Settings locked by a key file take the new passphrase from
+    --passphrase-fd too. From then on every command asks for it, or takes it from --passphrase-fd,
     OUTMAIL_PASSPHRASE_FILE or OUTMAIL_PASSPHRASE_COMMAND.
     """
     if new_fd is not None and new_file is not None:
@@ -110,7 +113,10 @@ def _locked_by_a_key(common: Common) -> bool:
     return Vault(common.paths().vault, KeyOptions(env={})).status().locked_by == ("key",)
 
 
-@command.command(epilog="Example: outmail key keyfile /etc/outmail/outmail.key")
+@command.command(
+    short_help="Lock the settings with a key file.",
+    epilog="Example: outmail key keyfile /etc/outmail/outmail.key",
+)
 @click.argument("file", required=False)
 @click.pass_obj
 def keyfile(common: Common, file: str | None) -> int:

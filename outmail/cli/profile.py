@@ -46,7 +46,9 @@ def list_(common: Common, as_json: bool) -> int:
     return Exit.OK
 
 
-@command.command(epilog="Example: outmail profile show support")
+@command.command(
+    short_help="Show every setting of a profile.", epilog="Example: outmail profile show support"
+)
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="A JSON object on stdout.")
 @click.pass_obj
@@ -69,7 +71,10 @@ def show(common: Common, name: str | None, as_json: bool) -> int:
     return Exit.OK
 
 
-@command.command(epilog="Example: outmail profile export support > support.toml")
+@command.command(
+    short_help="Print a profile as a file, without secrets.",
+    epilog="Example: outmail profile export support > support.toml",
+)
 @click.argument("name", required=False)
 @click.pass_obj
 def export(common: Common, name: str | None) -> int:

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 _LARGEST = 4 * 1024 * 1024  # characters; the store says its own, smaller limit
 
 
-@click.command("import", cls=OurCommand, epilog="Example: outmail profile import --diff support.toml")
+@click.command(
+    "import",
+    cls=OurCommand,
+    short_help="Create or replace profiles from a file.",
+    epilog="Example: outmail profile import --diff support.toml",
+)
 @click.argument("file")
 @click.option("--check", "only_check", is_flag=True, help="Only say whether the file is right.")
 @click.option("--diff", "only_diff", is_flag=True, help="Only show what would change.")

@@ -19,7 +19,7 @@ _LARGEST_BODY = 50 * 1024 * 1024  # octets; larger text belongs into an attachme
 
 @click.command(
     cls=OurCommand,
-    epilog="Example: outmail send -p support --to ops@example.org --subject 'Backup done' --body-file -",
+    epilog="Example: outmail send --to ops@example.org --subject 'Backup done' --body-file -",
 )
 @click.option("-p", "--profile", "name", metavar="NAME", help="The profile; else the default one.")
 @click.option("--to", multiple=True, metavar="ADDRESS", help="Recipient; repeat it for more.")
