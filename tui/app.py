@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import os
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.widget import Widget
 
-from tui.desk import Desk
+from tui.desk import Desk, wall_clock
 from tui.engine import HEAVY, DemoSession, Engine, RealEngine, WorkspaceLike
 from tui.screens.frame import Frame
 from tui.theme import CALM, FEW, PlainLetters, few_colours, needs_ascii
@@ -73,6 +74,7 @@ class OutmailApp(App[int]):
         *,
         demo: DemoSession | None = None,
         engine: Engine | None = None,
+        now: Callable[[], datetime] = wall_clock,
     ) -> None:
         """`workspace` may be a function that opens it: then the first frame is drawn before it is called."""
         super().__init__()
@@ -80,6 +82,7 @@ class OutmailApp(App[int]):
         self._workspace = workspace
         self._demo = demo
         self._engine = engine
+        self._now = now
         self._letters = PlainLetters(enabled=needs_ascii(os.environ))
         self.register_theme(CALM)
         self.register_theme(FEW)
@@ -111,8 +114,8 @@ class OutmailApp(App[int]):
             self.failed_to_open = error
             self.exit()
             return
-        desk = Desk(workspace, self._engine or RealEngine(), self._demo)
-        await self.switch_screen(HomeScreen(desk))
+        desk = Desk(workspace, self._engine or RealEngine(), self._demo, self._now)
+        await self.push_screen(HomeScreen(desk))
         if self._engine is None:
             # While the admin reads, so that the first key does not wait for it.
             for module in LATER:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from outmail.engine.report import CheckReport
 
 
-def _now() -> datetime:
+def wall_clock() -> datetime:
+    """The local time."""
     return datetime.now().astimezone()
 
 
@@ -32,6 +33,6 @@ class Desk:
     workspace: WorkspaceLike
     engine: Engine
     demo: DemoSession | None = None
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = wall_clock
     checks: dict[str, Checked] = field(default_factory=dict)
     last_recipient: str = ""  # of a sample mail, so that the next one needs one key

@@ -9,9 +9,6 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from pydantic import SecretStr
-from store.changes import Change, compare
-from store.errors import StoreError
-from store.history import DeliveredTo, Delivery, Entry
 
 from outmail.diagnosis.finding import Finding
 from outmail.engine.report import (
@@ -22,6 +19,9 @@ from outmail.engine.report import (
     ServerReport,
     Watch,
 )
+from store.changes import Change, compare
+from store.errors import StoreError
+from store.history import DeliveredTo, Delivery, Entry
 from store.profiles import Auth, Failover, Profile, Proxy, Security, Server, Settings, Smtp, Tls
 from transports.base import Cause, Failure, Scope, Status, Step, StepName, Verdict
 
@@ -51,7 +51,7 @@ DETAILS = {
 EXPIRED = Finding(
     id="certificate-expired",
     title="The server's certificate has expired",
-    cause="The certificate of smtp.example.org ended on 2026-01-01, so nobody can tell whether this is the server.",
+    cause="The certificate of smtp.example.org ended on 2026-01-01, so who knows whether this is it?",
     remedy="Ask the mail server's admin to renew the certificate; until then, use the alternate server.",
     commands=("openssl s_client -connect smtp.example.org:587 -starttls smtp",),
     docs="https://www.rfc-editor.org/rfc/rfc3207",
@@ -155,7 +155,7 @@ class Plan:
 
 @dataclass
 class FakeEngine:
-    """Climbs by script: `fail_at` fails there, `pause_at` waits there until `go` is set or it is cancelled."""
+    """Climbs by script: `fail_at` fails there, `pause_at` waits there until `go` is set."""
 
     fail_at: StepName | None = None
     warn_at: StepName | None = None

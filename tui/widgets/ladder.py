@@ -173,6 +173,7 @@ class Ladder(Vertical, can_focus=True):
         self._clock = clock
         self._rungs: list[Rung] = []
         self._follow = True
+        self._climbing = True
 
     @property
     def rungs(self) -> Sequence[Rung]:
@@ -192,6 +193,7 @@ class Ladder(Vertical, can_focus=True):
         """Forget every step; a new climb begins."""
         self._rungs.clear()
         self._follow = True
+        self._climbing = True
         self.cursor = -1
         self.remove_children()
 
@@ -209,6 +211,7 @@ class Ladder(Vertical, can_focus=True):
 
     def finish_quietly(self) -> None:
         """The climb is over, and somebody else tells the problem: only mark the steps that did not end."""
+        self._climbing = False
         for rung in self._rungs:
             rung.stop()
 
@@ -253,7 +256,8 @@ class Ladder(Vertical, can_focus=True):
     def _keep_in_sight(self, top: bool) -> None:
         # One callback of the ladder's own, for whichever rung is selected by then: rungs that
         # scrolled by themselves would do so in an order of their own.
-        if 0 <= self.cursor < len(self._rungs):
+        wanted = top or self._climbing or self.has_focus
+        if wanted and 0 <= self.cursor < len(self._rungs):
             rung = self._rungs[self.cursor]
             rung.scroll_visible(animate=False, top=top or rung.unfolded, immediate=True)
 

@@ -1,0 +1,103 @@
+"""Poor terminals: no colour, few colours, no symbols; and that help lists every key."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from textual.binding import Binding
+
+from tests.tui.fakes import FakeEngine, FakeWorkspace, entries, two_profiles
+from tests.tui.screen import SMALL, opened
+from transports.base import StepName
+from tui.theme import few_colours, needs_ascii
+
+_SCREENS = {"home": (), "check": ("enter",), "sample": ("s",), "history": ("h",), "faults": ("f",)}
+
+
+@pytest.mark.parametrize(
+    ("environ", "ascii_only"),
+    [
+        ({"TERM": "xterm-256color", "LANG": "en_US.UTF-8"}, False),
+        ({"TERM": "xterm"}, False),
+        ({"TERM": "linux", "LANG": "en_US.UTF-8"}, True),
+        ({"TERM": "xterm", "LC_ALL": "C", "LANG": "en_US.UTF-8"}, True),
+        ({"TERM": "xterm", "LANG": "C", "LC_CTYPE": "C.UTF-8"}, True),  # as Python leaves it
+        ({"TERM": "xterm", "LANG": "de_DE.ISO-8859-1"}, True),
+        ({"TERM": "screen", "LC_CTYPE": "en_US.utf8"}, False),
+    ],
+)
+def test_where_symbols_would_be_rubbish(environ: dict[str, str], ascii_only: bool) -> None:
+    assert needs_ascii(environ) is ascii_only
+
+
+@pytest.mark.parametrize(
+    ("system", "no_color", "few"),
+    [("truecolor", False, False), ("256", False, False), ("standard", False, True), ("256", True, True)],
+)
+def test_which_colours(system: str, no_color: bool, few: bool) -> None:
+    assert few_colours(system, no_color) is few
+
+
+@pytest.mark.parametrize("screen", _SCREENS)
+async def test_a_linux_console_gets_plain_letters_only(screen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "linux")
+    monkeypatch.delenv("COLORTERM")
+    engine = FakeEngine(fail_at=StepName.STARTTLS)
+    async with opened(FakeWorkspace(two_profiles(), entries()), engine, demo=True) as terminal:
+        await terminal.see("* support")
+        await terminal.press(*_SCREENS[screen])
+        await terminal.see({"check": "x fail starttls", "history": "+ sent"}.get(screen, "outmail >"))
+        assert terminal.text.isascii(), terminal.text
+
+
+@pytest.mark.parametrize("screen", _SCREENS)
+async def test_no_color_is_colourless_and_still_tells_everything(
+    screen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    engine = FakeEngine(fail_at=StepName.STARTTLS)
+    async with opened(FakeWorkspace(two_profiles(), entries()), engine, demo=True) as terminal:
+        await terminal.see("* support")
+        await terminal.press(*_SCREENS[screen])
+        await terminal.see({"check": "✗ fail starttls", "history": "✗ not sent"}.get(screen, "outmail ›"))
+        colours = set(re.findall(r"fill: (#[0-9a-f]{6})", terminal.svg()))
+    # The terminal's own two, and the dimmed one of the picture.
+    assert all(len(set(re.findall("..", colour[1:]))) <= 3 for colour in colours)
+    assert len(colours) <= 3, colours
+
+
+@pytest.mark.parametrize("screen", _SCREENS)
+async def test_help_lists_every_key_of_the_screen(screen: str) -> None:
+    engine = FakeEngine()
+    async with opened(
+        FakeWorkspace(two_profiles(), entries()), engine, demo=True, size=(100, 60)
+    ) as terminal:
+        await terminal.see("* support")
+        await terminal.press(*_SCREENS[screen])
+        await terminal.see({"home": "home", "check": "ready"}.get(screen, "Esc"))
+        await terminal.pilot.pause()
+        works = {
+            active.binding.id: active.binding
+            for active in terminal.app.screen.active_bindings.values()
+            if active.binding.show and active.binding.description
+        }
+        await terminal.press("f1")
+        await terminal.see("keys of this screen")
+        text = " ".join(terminal.text.replace("│", " ").split())
+        for binding in works.values():
+            assert isinstance(binding, Binding)
+            assert binding.tooltip, f"{binding.key} has no tooltip"
+            assert binding.tooltip in text, f"{binding.key} is not listed"
+
+
+@pytest.mark.parametrize("screen", _SCREENS)
+async def test_nothing_overflows_80_columns(screen: str) -> None:
+    engine = FakeEngine(fail_at=StepName.STARTTLS, detail="x" * 300 + " " + "word " * 100)
+    async with opened(FakeWorkspace(two_profiles(), entries()), engine, demo=True, size=SMALL) as terminal:
+        await terminal.see("* support")
+        await terminal.press(*_SCREENS[screen])
+        await terminal.pilot.pause()
+        for widget in terminal.app.screen.walk_children():
+            assert widget.region.right <= 80, widget
+            assert not widget.show_horizontal_scrollbar, widget
