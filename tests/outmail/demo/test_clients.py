@@ -63,7 +63,7 @@ async def test_swaks_signs_in_either_way(tenant: PracticeTenant, mechanism: str)
         ("relay", "tempfail", "451 4.3.2"),
         ("relay", "relay-denied", "554 5.7.1"),
         ("relay", "rejected-content", "554 5.6.0"),
-        ("primary", "no-starttls", "STARTTLS not supported"),
+        ("primary", "no-starttls", "Host did not advertise STARTTLS"),
         ("alternate", "password-refused", "535 5.7.8"),
     ],
 )
