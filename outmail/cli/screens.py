@@ -31,6 +31,8 @@ def _missing() -> str:
         return "stdin is not a terminal"
     if not sys.stdout.isatty():
         return "stdout is not a terminal"
+    if sys.stderr is None or not sys.stderr.isatty():
+        return "stderr is not a terminal, and that is where screens are drawn"
     if os.environ.get("TERM") == "dumb":
         return "TERM=dumb: this terminal cannot draw screens"
     return ""
