@@ -57,7 +57,7 @@ class Running:
 
 @contextmanager
 def running(home: Path | None = None, stdin: int | IO[bytes] = subprocess.PIPE) -> Iterator[Running]:
-    """Start it; whatever happens, it is ended."""
+    """Start it; whatever happens, it is ended and its folder gone."""
     shown = "None" if home is None else f"__import__('pathlib').Path({str(home)!r})"
     env = {name: value for name, value in os.environ.items() if not name.startswith("OUTMAIL_")}
     process = subprocess.Popen(
@@ -71,9 +71,11 @@ def running(home: Path | None = None, stdin: int | IO[bytes] = subprocess.PIPE) 
     try:
         yield Running(process)
     finally:
-        if process.poll() is None:
+        try:
+            process.terminate()  # not kill: it has a folder to remove
+            process.communicate(timeout=20)
+        finally:
             process.kill()
-        process.communicate(timeout=20)
 
 
 def refused(port: int) -> bool:
