@@ -6,6 +6,7 @@ import re
 
 import pytest
 from textual.binding import Binding
+from textual.widget import Widget
 
 from tests.tui.fakes import FakeEngine, FakeWorkspace, entries, two_profiles
 from tests.tui.screen import SMALL, opened
@@ -98,6 +99,6 @@ async def test_nothing_overflows_80_columns(screen: str) -> None:
         await terminal.see("* support")
         await terminal.press(*_SCREENS[screen])
         await terminal.pilot.pause()
-        for widget in terminal.app.screen.walk_children():
+        for widget in terminal.app.screen.query(Widget):
             assert widget.region.right <= 80, widget
             assert not widget.show_horizontal_scrollbar, widget
