@@ -40,7 +40,7 @@ def compare(old: Settings, new: Settings) -> list[Change]:
 
 def _flat(value: object, at: str = "") -> dict[str, object]:
     """Dotted field -> value; fields that are not set are left out."""
-    if value is None:
+    if value is None or value == []:
         return {}
     if isinstance(value, BaseModel):
         parts = [(name, getattr(value, name)) for name in type(value).model_fields]

@@ -185,7 +185,7 @@ def test_what_postfix_refuses_is_explained(
     code: int,
 ) -> None:
     outmail.environment["MAIL_PASSWORD"] = password or postfix.password
-    outmail("profile", "import", "-", given=settings(postfix, "starttls", **changes))
+    outmail("profile", "import", "-", given=settings(postfix, "starttls", None, **changes))
     report = json.loads(outmail("check", "--json", exits=code))
     failed = next(s for s in report["servers"][0]["steps"] if s["status"] == "fail")
     assert (failed["step"], failed["diagnosis"]["id"]) == (step, finding)

@@ -19,7 +19,7 @@ from aiosmtplib.response import SMTPResponse
 from transports.base import Cause, Scope, StepName, TransportError
 from transports.net.failures import cause_of, deadline, from_error, unreachable, words_of
 from transports.smtp_replies import Reply, refusal
-from transports.trace import OpenStep, harmless
+from transports.trace import OpenStep, harmless, masked
 
 _REMEMBERED = 65536
 _CHUNK = 65536
@@ -72,7 +72,7 @@ class Wire:
     def __init__(self, transport: asyncio.Transport, protocol: _Protocol) -> None:
         self._transport = transport
         self._protocol = protocol
-        self._hidden: list[str] = []
+        self._hidden: set[str] = set()
         self._our_turn = False  # the last command was answered, and nothing went wrong since
 
     @classmethod
@@ -121,12 +121,10 @@ class Wire:
 
     def hide(self, secrets: Iterable[str]) -> None:
         """From now on these texts show as *** in transcript and failures, even if the server repeats them."""
-        self._hidden = sorted({*self._hidden, *(s for s in secrets if len(s) > 3)}, key=len, reverse=True)
+        self._hidden.update(secrets)
 
     def _masked(self, text: str) -> str:
-        for secret in self._hidden:
-            text = text.replace(secret, "***")
-        return text
+        return masked(text, self._hidden)
 
     async def greeting(self, step: OpenStep, seconds: float) -> Reply:
         """The server's first words; a silent one is asked whether it waits for TLS."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 
@@ -17,6 +17,13 @@ def harmless(text: str, longest: int = 2000) -> str:
     """Text from a server or a file, safe to print: control characters (escape sequences too) as "?"."""
     shown = text[:longest] + ("…" if len(text) > longest else "")
     return "".join(c if c.isprintable() else ("\n" if c == "\n" else "?") for c in shown)
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text with each secret as ***, the longest first; very short ones would mask half a language."""
+    for secret in sorted({s for s in secrets if len(s) > 3}, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 class OpenStep:

@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from textual.pilot import Pilot
+
 from outmail.demo.session import DemoSession
 from outmail.engine.workspace import Workspace
 from store.keys import KeyOptions
-from textual.pilot import Pilot
 from tui.app import OutmailApp
 
 HERE = Path(__file__).parent

@@ -22,7 +22,7 @@ from transports.net.connect import connect
 from transports.net.failures import deadline, from_error, words_of
 from transports.net.resolve import Endpoint
 from transports.routes import ProxyRoute, ServerAddress
-from transports.trace import harmless
+from transports.trace import harmless, masked
 
 _LONGEST_ANSWER = 16384
 _SOCKS_LONGEST = 255  # RFC 1929, section 2: one byte says how long a user name or password is
@@ -99,7 +99,7 @@ async def _http_connect(
     granted = False
     try:
         await loop.sock_sendall(reached.sock, _request(route, server))
-        status, words = _status(await _answer(reached.sock))
+        status, words = _status(await _answer(reached.sock, _secrets(route)), _secrets(route))
         if not 200 <= status < 300:
             raise _http_refusal(status, words)
         granted = True
@@ -115,13 +115,21 @@ def _request(route: ProxyRoute, server: ServerAddress) -> bytes:
     """RFC 9110, section 9.3.6; the sign-in of RFC 7617 in UTF-8."""
     lines = [f"CONNECT {server} HTTP/1.1", f"Host: {server}"]
     if route.username:
-        password = route.password.reveal() if route.password else ""
-        pair = base64.b64encode(f"{route.username}:{password}".encode()).decode("ascii")
-        lines.append(f"Proxy-Authorization: Basic {pair}")
+        lines.append(f"Proxy-Authorization: Basic {_pair(route)}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")
 
 
-async def _answer(sock: socket.socket) -> bytes:
+def _pair(route: ProxyRoute) -> str:
+    password = route.password.reveal() if route.password else ""
+    return base64.b64encode(f"{route.username}:{password}".encode()).decode("ascii")
+
+
+def _secrets(route: ProxyRoute) -> tuple[str, ...]:
+    """What a proxy that repeats our request would show."""
+    return (_pair(route), route.password.reveal()) if route.password else ()
+
+
+async def _answer(sock: socket.socket, secrets: tuple[str, ...]) -> bytes:
     """The proxy's answer up to its empty line, read byte by byte so that nothing after it is taken."""
     loop = asyncio.get_running_loop()
     answer = bytearray()
@@ -138,13 +146,13 @@ async def _answer(sock: socket.socket) -> bytes:
             raise _refused(
                 Cause.PROXY_REFUSED,
                 Verdict.FIX_SETTINGS,
-                f"not an HTTP proxy: it said {answer.decode('latin-1')!r}",
+                f"not an HTTP proxy: it said {masked(answer.decode('latin-1'), secrets)!r}",
             )
     return bytes(answer)
 
 
-def _status(answer: bytes) -> tuple[int, str]:
-    words = answer.splitlines()[0].decode("utf-8", "replace") if answer else ""
+def _status(answer: bytes, secrets: tuple[str, ...]) -> tuple[int, str]:
+    words = masked(answer.splitlines()[0].decode("utf-8", "replace"), secrets)
     parts = words.split(None, 2)
     if len(parts) < 2 or not (parts[1].isascii() and parts[1].isdigit()):
         raise _refused(Cause.PROXY_REFUSED, Verdict.FIX_SETTINGS, f"the proxy answered {words!r}")
