@@ -29,6 +29,13 @@ def matching(words: str) -> list[Preset]:
     ]
 
 
+class ProviderList(OptionList):
+    """Keeps the chosen provider in sight when notes beneath take room."""
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.scroll_to_highlight)
+
+
 class ProviderPage(WizardPage):
     """A list to filter; what is highlighted is chosen, and applied when the page is left."""
 
@@ -46,7 +53,7 @@ class ProviderPage(WizardPage):
             placeholder="helpdesk@example.org",
         )
         yield Field.text(_FIND, "Find in the list", "", placeholder="a name, for example gmail")
-        yield OptionList(id="providers", compact=True, markup=False)
+        yield ProviderList(id="providers", compact=True, markup=False)
         yield Static("", id="fills-in", markup=False)
 
     async def arrive(self) -> None:
