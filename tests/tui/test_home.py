@@ -126,7 +126,7 @@ async def test_the_practice_tenant_says_so_and_its_servers_can_be_broken_and_men
         await terminal.gone("✗ slow")
         assert demo.servers["alternate"].fault == "none"
         demo.mails.append(FakeMail())
-        await terminal.see("1 mail arrived:", "Sample mail from ou…")
+        await terminal.see("1 mail arrived:", "Sample mail from")
 
 
 async def test_without_the_practice_tenant_there_are_no_faults() -> None:
@@ -153,3 +153,28 @@ async def test_q_leaves() -> None:
         await terminal.see("* support")
         await terminal.press("q")
         await terminal.until(lambda: not terminal.app.is_running)
+
+
+async def test_an_empty_home_opens_with_the_wizard_and_n_opens_it_again() -> None:
+    async with opened(FakeWorkspace()) as terminal:
+        await terminal.see("How does mail leave this machine?")
+        await terminal.press("escape")
+        await terminal.see("No profile is set up yet.", "Press n to set one up")
+        await terminal.press("n")
+        await terminal.see("How does mail leave this machine?")
+
+
+async def test_e_edits_the_selected_profile_as_it_is_on_disk() -> None:
+    workspace = FakeWorkspace(two_profiles())
+    async with opened(workspace) as terminal:
+        await terminal.see("* support")
+        await terminal.press("e")
+        await terminal.see("edit profile support")
+        await terminal.press("escape")
+        await terminal.see("* support")
+
+
+async def test_long_names_are_shown_whole_where_there_is_room() -> None:
+    name = "a-rather-long-profile"
+    async with opened(FakeWorkspace(Settings(default=name, profiles={name: support()}))) as terminal:
+        await terminal.see(f"* {name} ", "smtp.example.org:587")

@@ -45,6 +45,7 @@ class State:
     demo: bool = False
     mails: int = 0
     refuse: Callable[[], StoreError] | None = None
+    first: str = "* support"  # on the screen before the keys
 
 
 def _failing() -> FakeEngine:
@@ -70,6 +71,9 @@ def _changed() -> StoreError:
 
 
 STATES = {
+    "home-empty": State(
+        ("escape",), "Press n to set one up", settings=Settings, first="How does mail leave this machine?"
+    ),
     "home": State((), "* support"),
     "home-practice": State((), "f Faults", demo=True),
     "home-after-failed-check": State(("enter", "escape"), "✗ fail 12:00", _failing),
@@ -109,7 +113,7 @@ async def test_looks(name: str, size: Size, svg: SnapshotAssertion) -> None:
     async with opened(
         workspace, state.engine(), size=size, demo_session=demo if state.demo else None
     ) as terminal:
-        await terminal.see("* support")
+        await terminal.see(state.first)
         workspace.refuse = state.refuse() if state.refuse else None
         for key in state.keys:
             await terminal.press(key)

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 _WIDE = 110
 _COLUMNS = (
-    Column("Profile", 14, grow=1),
-    Column("Protocol", 8),
-    Column("Server", 22, grow=2),
+    Column("Profile", 12, grow=1),
+    Column("Type", 5),
+    Column("Server", 20, grow=2),
     Column("Security", 8),
     Column("Sign-in", 8, from_width=_WIDE),
     Column("From", 22, grow=1, from_width=_WIDE),
-    Column("Last check", 15),
+    Column("Last check", 13),
 )
 _EMPTY = (
     "No profile is set up yet.\n\n"

@@ -51,6 +51,7 @@ class RowsHead(Widget):
     def __init__(self, rows: Rows) -> None:
         super().__init__()
         self._rows = rows
+        rows.headed_by(self)
 
     def render(self) -> Content:
         """One line."""
@@ -78,28 +79,42 @@ class Rows(OptionList):
         super().__init__(id=id, compact=True, markup=False)
         self.columns = tuple(columns)
         self._rows: tuple[Row, ...] = ()
+        self._head: RowsHead | None = None
+
+    def headed_by(self, head: RowsHead) -> None:
+        """The titles that follow the widths of these columns."""
+        self._head = head
 
     def line(self, cells: Sequence[Cell], width: int) -> Content:
         """The cells side by side, cut and padded to the columns that have room."""
-        shown = [
-            (column, cell)
-            for column, cell in zip(self.columns, cells, strict=True)
-            if width >= column.from_width
-        ]
-        least = sum(c.width for c, _ in shown) + _GAP * (len(shown) - 1)
-        spare = max(0, width - least)
-        shares = sum(c.grow for c, _ in shown) or 1
         parts = []
-        for column, cell in shown:
-            room = column.width + spare * column.grow // shares
-            text = cell if isinstance(cell, Content) else Content(cell)
-            parts.append(text.truncate(room, ellipsis=True, pad=True))
+        for room, cell in zip(self._widths(width), cells, strict=True):
+            if room:
+                text = cell if isinstance(cell, Content) else Content(cell)
+                parts.append(text.truncate(room, ellipsis=True, pad=True))
         return Content(" " * _GAP).join(parts).truncate(width)
+
+    def _widths(self, width: int) -> list[int]:
+        """Each column's cells: the least, then what its longest cell needs, then a share; 0: hidden."""
+        rooms = [c.width if width >= c.from_width else 0 for c in self.columns]
+        spare = max(0, width - sum(rooms) - _GAP * (sum(map(bool, rooms)) - 1))
+        growing = [place for place, c in enumerate(self.columns) if c.grow and rooms[place]]
+        for place in growing:
+            need = max((_cells(row.cells[place]) for row in self._rows), default=0) - rooms[place]
+            more = min(max(need, 0), spare)
+            rooms[place] += more
+            spare -= more
+        shares = sum(self.columns[place].grow for place in growing) or 1
+        for place in growing:
+            rooms[place] += spare * self.columns[place].grow // shares
+        return rooms
 
     def show(self, rows: Sequence[Row]) -> None:
         """Replace the rows; the selection stays on its row where that is still there."""
         here = self.selected
         self._rows = tuple(rows)
+        if self._head:
+            self._head.refresh()
         self.set_options([Option(self.line(r.cells, self._room), id=r.id) for r in self._rows])
         if self._rows:
             ids = [r.id for r in self._rows]
@@ -136,3 +151,7 @@ class Rows(OptionList):
         """Cut the cells anew."""
         for place, row in enumerate(self._rows):
             self.replace_option_prompt_at_index(place, self.line(row.cells, self._room))
+
+
+def _cells(cell: Cell) -> int:
+    return (cell if isinstance(cell, Content) else Content(cell)).cell_length
