@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from outmail.cli.options import Common, OurCommand, chosen
-from outmail.engine.errors import EngineError
 
 
 @click.command(
@@ -28,16 +27,11 @@ def command(common: Common, to: str, name: str | None, server: str | None, as_js
 
     workspace = common.workspace()
     profile_name, profile = chosen(workspace.settings, name)
-    try:
-        return send_and_tell(
-            workspace,
-            profile_name,
-            profile,
-            lambda watch: sample(profile_name, profile, to, which=server, watch=watch),
-            as_json=as_json,
-            steps=True,
-        )
-    except EngineError as error:
-        # The engine names the option of `send`; here the address is an argument.
-        what = f"TO {error.what.removeprefix('--to ')}" if error.what.startswith("--to ") else error.what
-        raise EngineError(error.kind, what, error.why, error.remedy) from error
+    return send_and_tell(
+        workspace,
+        profile_name,
+        profile,
+        lambda watch: sample(profile_name, profile, to, which=server, watch=watch),
+        as_json=as_json,
+        steps=True,
+    )

@@ -87,12 +87,17 @@ def compose(
 
     Raises EngineError that names the field when one would break out of its header.
     """
-    to = _addresses("--to", draft.to)
-    cc = _addresses("--cc", draft.cc)
-    bcc = _addresses("--bcc", draft.bcc)
+    to = _addresses("To", draft.to)
+    cc = _addresses("Cc", draft.cc)
+    bcc = _addresses("Bcc", draft.bcc)
     everyone = tuple(dict.fromkeys(a.addr_spec for a in (*to, *cc, *bcc)))
     if not everyone:
-        raise EngineError(Refusal.INPUT, "nobody to send to", "no recipient is given", "give --to ADDRESS")
+        raise EngineError(
+            Refusal.INPUT,
+            "nobody to send to",
+            "no recipient is given",
+            "give at least one, with --to ADDRESS",
+        )
     sender = Address(display_name=profile.sender_name or "", addr_spec=profile.from_address)
     international = not all(a.isascii() for a in (profile.from_address, profile.reply_to or "", *everyone))
     message = EmailMessage(policy=policy.SMTPUTF8 if international else policy.SMTP)
@@ -104,7 +109,7 @@ def compose(
         message["Cc"] = cc
     if profile.reply_to:
         message["Reply-To"] = Address(addr_spec=profile.reply_to)
-    message["Subject"] = _safe("--subject", draft.subject)
+    message["Subject"] = _safe("Subject", draft.subject)
     message["Date"] = email.utils.format_datetime(now or datetime.now().astimezone())
     message["Message-ID"] = message_id
     message["User-Agent"] = f"outmail/{VERSION}"
@@ -129,7 +134,7 @@ def _fill(message: EmailMessage, draft: Draft) -> None:
             attachment.content,
             maintype=maintype,
             subtype=subtype,
-            filename=_safe("--attach", attachment.name),
+            filename=_safe("the name of an attachment", attachment.name),
         )
 
 
@@ -157,7 +162,7 @@ def _address(where: str, text: str) -> Address:
         one_line(text)
         names = email.utils.getaddresses([text])
         if len(names) != 1:
-            raise ValueError(f"is {len(names)} addresses: give one, and repeat the option for more")
+            raise ValueError(f"these are {len(names)} addresses, and one is needed here")
         name, spec = names[0]
         # Not addr_spec=: Address would refuse the letters beyond ASCII that RFC 6531 allows.
         user, _, domain = address(spec or text).rpartition("@")
@@ -165,7 +170,7 @@ def _address(where: str, text: str) -> Address:
     except ValueError as error:
         shown = "".join(c if c.isprintable() else "?" for c in text[:80])
         raise EngineError(
-            Refusal.INPUT, f"{where} {shown}", str(error), "write it as name@example.org"
+            Refusal.INPUT, f"{where}: {shown}", str(error), "write one address, as name@example.org"
         ) from error
 
 
@@ -174,7 +179,7 @@ def _safe(where: str, text: str) -> str:
         return one_line(text)
     except ValueError as error:
         raise EngineError(
-            Refusal.INPUT, f"{where}", str(error), "leave out line breaks and control characters"
+            Refusal.INPUT, where, str(error), "leave out line breaks and control characters"
         ) from error
 
 

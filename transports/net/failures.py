@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -102,6 +103,8 @@ def words_of(error: BaseException) -> str:
     if isinstance(error, ssl.SSLError) and isinstance(reason, str):
         return harmless(reason.replace("_", " ").lower())
     if isinstance(error, OSError) and error.strerror:
+        if error.errno and error.strerror.startswith("Connect call failed"):
+            return harmless(os.strerror(error.errno).lower())  # asyncio's words hide the system's
         return harmless(error.strerror)
     return harmless(str(error)) or type(error).__name__
 

@@ -76,14 +76,14 @@ def test_without_a_terminal_the_screens_say_so_and_write_no_escape_codes(home: P
 @pytest.mark.parametrize(
     ("options", "names"),
     [
-        (["--to", "a@b.c\r\nBcc: x@y.z", "--subject", "x"], "--to"),
-        (["--to", "a@b.c", "--cc", "c@d.e\nRCPT", "--subject", "x"], "--cc"),
-        (["--to", "a@b.c", "--bcc", "nobody", "--subject", "x"], "--bcc"),
-        (["--to", "a@b.c", "--subject", "x\nBcc: x@y.z"], "--subject"),
-        (["--to", "a@b.c", "--subject", "x\x1b[2J"], "--subject"),
+        (["--to", "a@b.c\r\nBcc: x@y.z", "--subject", "x"], "To: "),
+        (["--to", "a@b.c", "--cc", "c@d.e\nRCPT", "--subject", "x"], "Cc: "),
+        (["--to", "a@b.c", "--bcc", "nobody", "--subject", "x"], "Bcc: "),
+        (["--to", "a@b.c", "--subject", "x\nBcc: x@y.z"], "Subject: "),
+        (["--to", "a@b.c", "--subject", "x\x1b[2J"], "Subject: "),
     ],
 )
-def test_header_injection_is_65_and_names_the_option(home: Path, options: list[str], names: str) -> None:
+def test_header_injection_is_65_and_names_the_field(home: Path, options: list[str], names: str) -> None:
     _import(home)
     ended = run(home, "send", *options)
     assert ended.code == 65
