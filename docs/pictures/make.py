@@ -47,13 +47,13 @@ def keep(pilot: Pilot[int], name: str) -> None:
 
 async def tour(pilot: Pilot[int], session: DemoSession) -> None:
     """Home, a check that fails and says why, and a sample mail."""
-    await until(pilot, "practice-untrusted")
+    await until(pilot, "practice-unt")
     keep(pilot, "home")
     await pilot.press("down", "enter")
     await until(pilot, "refused the user name")
     keep(pilot, "check")
     await pilot.press("escape")
-    await until(pilot, "practice-untrusted")
+    await until(pilot, "practice-unt")
     session.tenant.set_fault("primary", "down")
     await pilot.press("up", "s")
     await until(pilot, "Send")

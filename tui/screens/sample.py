@@ -80,7 +80,7 @@ class SampleScreen(Frame[None]):
 
     def on_mount(self) -> None:
         """The address first."""
-        self.query_one("#field-to", Field).enter()
+        self.query_one("#field-to", Field).enter(replacing=True)
         self._say(None, "nothing was sent yet", "Enter sends the sample mail")
 
     @property

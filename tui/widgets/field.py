@@ -309,9 +309,11 @@ class Field(Widget):
         if isinstance(self.content_control, Input):
             self.content_control.password = not self.content_control.password
 
-    def enter(self) -> None:
-        """Put the focus on the input or the choice."""
+    def enter(self, *, replacing: bool = False) -> None:
+        """Put the focus on the input or the choice; `replacing` a text, the first key begins it anew."""
         self.content_control.focus()
+        if replacing and isinstance(self.content_control, Input):
+            self.content_control.action_select_all()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
