@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.widget import Widget
 
 from tui.desk import Desk, wall_clock
@@ -43,6 +43,9 @@ _KEY_NAMES = {
 
 LATER = ("tui.screens.check", "tui.screens.sample", *HEAVY, "tui.screens.wizard.screen")
 """What is imported in the background once the first screen stands."""
+
+
+_NO_COLOUR = NoColor()
 
 
 class OpeningScreen(Frame[None]):
@@ -90,8 +93,14 @@ class OutmailApp(App[int]):
         self.set_class(demo is not None, "-practice")
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Plain letters last, over whatever any widget drew."""
-        filters = super().get_line_filters()
+        """No colours at all with NO_COLOR; plain letters last, over whatever any widget drew.
+
+        Textual chooses its filter for NO_COLOR before it knows the theme, and takes the one that
+        makes greys: over the terminal's own colours that is black on black.
+        """
+        filters = [f for f in super().get_line_filters() if not isinstance(f, Monochrome)]
+        if self.no_color:
+            filters.append(_NO_COLOUR)
         return [*filters, self._letters] if self._letters.enabled else filters
 
     def get_default_screen(self) -> Screen[None]:
