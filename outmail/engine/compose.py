@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import email.utils
 import mimetypes
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,8 @@ from store.profiles import Profile, address, one_line
 from transports.base import Envelope
 
 _LONGEST_LINE = 998  # octets without CRLF, RFC 5321 section 4.5.3.1.6
+_LONGEST_WORD = 250  # octets; a name or subject that has no space to fold at must still fit a line
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _MOST_ATTACHED = 150 * 1024 * 1024  # octets; the largest mail any provider takes
 
 
@@ -98,7 +101,7 @@ def compose(
             "no recipient is given",
             "give at least one, with --to ADDRESS",
         )
-    sender = Address(display_name=profile.sender_name or "", addr_spec=profile.from_address)
+    sender = _named("the sender's name", profile.sender_name or "", profile.from_address)
     international = not all(a.isascii() for a in (profile.from_address, profile.reply_to or "", *everyone))
     message = EmailMessage(policy=policy.SMTPUTF8 if international else policy.SMTP)
     message_id = message_id or new_message_id(profile)
@@ -108,26 +111,42 @@ def compose(
     if cc:
         message["Cc"] = cc
     if profile.reply_to:
-        message["Reply-To"] = Address(addr_spec=profile.reply_to)
+        message["Reply-To"] = _named("Reply-To", "", profile.reply_to)
     message["Subject"] = _safe("Subject", draft.subject)
     message["Date"] = email.utils.format_datetime(now or datetime.now().astimezone())
     message["Message-ID"] = message_id
     message["User-Agent"] = f"outmail/{VERSION}"
     for name, value in draft.headers.items():
-        message[name] = _safe(name, value)
+        message[_header_name(name)] = _safe(name, value)
     _fill(message, draft)
+    _look_once_more(message)
     return Composed(message_id, Envelope(profile.from_address, everyone, message.as_bytes()))
+
+
+def _look_once_more(message: EmailMessage) -> None:
+    """Refuse headers that fall into several as they are written.
+
+    The library decodes what "=?…?=" stands for while it folds: a line break in there, which nobody
+    sees in the text, would end the header and begin one of somebody else's choice.
+    """
+    for part in message.walk():
+        for name, value in part.items():
+            _first, *more = part.policy.fold(name, value).removesuffix("\r\n").split("\r\n")
+            if any(not line.startswith((" ", "\t")) or not line.strip() for line in more):
+                where = "the name of an attachment" if name == "Content-Disposition" else name
+                _safe(where, "\r\n")
 
 
 def _fill(message: EmailMessage, draft: Draft) -> None:
     if draft.text is not None or draft.html is None:
-        text = draft.text or ""
+        text = _unicode("the text", draft.text or "")
         message.set_content(text, cte=_encoding(text))
     if draft.html is not None:
+        page = _unicode("the HTML", draft.html)
         if draft.text is None:
-            message.set_content(draft.html, subtype="html", cte=_encoding(draft.html))
+            message.set_content(page, subtype="html", cte=_encoding(page))
         else:
-            message.add_alternative(draft.html, subtype="html", cte=_encoding(draft.html))
+            message.add_alternative(page, subtype="html", cte=_encoding(page))
     for attachment in draft.attachments:
         maintype, subtype = _kind(attachment.name)
         message.add_attachment(
@@ -141,7 +160,9 @@ def _fill(message: EmailMessage, draft: Draft) -> None:
 def _encoding(text: str) -> str:
     """7bit where the text allows it, else quoted-printable: both pass every server."""
     plain = text.isascii() and "\0" not in text
-    return "7bit" if plain and all(len(x) <= _LONGEST_LINE for x in text.splitlines()) else "quoted-printable"
+    # Not splitlines(): a form feed ends no line of a mail.
+    fits = plain and all(len(x) <= _LONGEST_LINE for x in _LINE_END.split(text))
+    return "7bit" if fits else "quoted-printable"
 
 
 def _kind(name: str) -> tuple[str, str]:
@@ -164,9 +185,7 @@ def _address(where: str, text: str) -> Address:
         if len(names) != 1:
             raise ValueError(f"these are {len(names)} addresses, and one is needed here")
         name, spec = names[0]
-        # Not addr_spec=: Address would refuse the letters beyond ASCII that RFC 6531 allows.
-        user, _, domain = address(spec or text).rpartition("@")
-        return Address(display_name=name, username=user, domain=domain)
+        return _named(f"{where}: the name", name, address(spec or text))
     except ValueError as error:
         shown = "".join(c if c.isprintable() else "?" for c in text[:80])
         raise EngineError(
@@ -174,7 +193,37 @@ def _address(where: str, text: str) -> Address:
         ) from error
 
 
+def _named(where: str, name: str, mail_address: str) -> Address:
+    # Not addr_spec=: Address would refuse the letters beyond ASCII that RFC 6531 allows.
+    user, _, domain = mail_address.rpartition("@")
+    return Address(display_name=_safe(where, name), username=user, domain=domain)
+
+
+def _header_name(name: str) -> str:
+    """RFC 5322, section 2.2: printable ASCII without a colon."""
+    if not re.fullmatch(r"[!-9;-~]+", name):
+        raise EngineError(Refusal.INPUT, "a header", "its name is not one", "write it as X-Name")
+    return name
+
+
+def _unicode(where: str, text: str) -> str:
+    """Refuse halves of characters, which stand for bytes that were no text."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise EngineError(
+            Refusal.INPUT, where, "it has bytes that are not UTF-8 text", "write it as UTF-8 text"
+        ) from error
+    return text
+
+
 def _safe(where: str, text: str) -> str:
+    """Text that stays in its header: one line, of whole characters, no word of it too long to fold."""
+    _unicode(where, text)
+    if text.isascii() and any(len(word) > _LONGEST_WORD for word in text.split()):
+        raise EngineError(
+            Refusal.INPUT, where, f"a word of it is longer than {_LONGEST_WORD} characters", "shorten it"
+        )
     try:
         return one_line(text)
     except ValueError as error:

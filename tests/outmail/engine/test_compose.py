@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+from dataclasses import replace
 from email import policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage
@@ -161,3 +162,59 @@ def test_any_text_arrives_as_it_was_written_and_fits_every_server(subject: str, 
     assert words(shown) == " ".join(name.split())
     wanted = text.replace("\r\n", "\n").replace("\r", "\n")
     assert message.get_content().replace("\r\n", "\n").rstrip("\n") == wanted.rstrip("\n")
+
+
+@pytest.mark.parametrize("word", ["=?utf-8?q?=0D=0ABcc:_evil@example.org?=", "=?utf-8?b?DQoNCmJvZHk=?="])
+@pytest.mark.parametrize("where", ["subject", "sender_name", "reader", "attachment", "header"])
+def test_an_encoded_word_brings_no_line_break_either(where: str, word: str) -> None:
+    # The library decodes it and writes the line break out: a header of the attacker's choice.
+    draft = Draft(("b@example.org",), "Hello", "Text")
+    who = profile()
+    match where:
+        case "subject":
+            draft = replace(draft, subject=word)
+        case "sender_name":
+            who = profile(sender_name=word)
+        case "reader":
+            draft = replace(draft, to=(f'"{word}" <b@example.org>',))
+        case "attachment":
+            draft = replace(draft, attachments=(Attachment(f"{word}.txt", b""),))
+        case _:
+            draft = replace(draft, headers={"X-Note": word})
+    with pytest.raises(EngineError, match="line breaks"):
+        compose(who, draft)
+
+
+def test_a_subject_that_comes_encoded_is_still_read() -> None:
+    mail = compose(profile(), Draft(("b@example.org",), "=?utf-8?q?Gr=C3=BC=C3=9Fe?=", "Text"))
+    assert parsed(mail)["Subject"] == "Grüße"
+
+
+def test_the_profile_s_own_addresses_may_have_other_letters() -> None:
+    update = {"from_address": "jürgen@example.org", "reply_to": "zoë@example.org"}
+    found = parsed(compose(profile(**update), Draft(("b@example.org",), "Hello", "Text")))
+    assert "jürgen@example.org" in found["From"]
+    assert found["Reply-To"] == "zoë@example.org"
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        Draft(("b@example.org",), "a\udcff", "Text"),
+        Draft(("b@example.org",), "Hello", "a\udcff"),
+        Draft(("b@example.org",), "Hello", None, "a\udcff"),
+        Draft(("b@example.org",), "Hello", "Text", attachments=(Attachment("a\udcff.txt", b""),)),
+        Draft(("a\udcff <b@example.org>",), "Hello", "Text"),
+        Draft(("x" * 1500 + " <b@example.org>",), "Hello", "Text"),
+        Draft(("b@example.org",), "Hello", "Text", headers={"X-A: b\r\nX-C": "d"}),
+    ],
+)
+def test_what_no_mail_can_hold_is_refused_in_words(draft: Draft) -> None:
+    with pytest.raises(EngineError):
+        compose(profile(), draft)
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x1e"])
+def test_no_line_is_too_long_whatever_ends_it(end: str) -> None:
+    mail = compose(profile(), Draft(("b@example.org",), "Hello", ("y" * 900 + end) * 4))
+    assert max(map(len, mail.envelope.content.split(b"\r\n"))) <= 998
