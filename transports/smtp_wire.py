@@ -88,24 +88,23 @@ class Wire:
 
     @classmethod
     async def over_tls(cls, sock: socket.socket, context: ssl.SSLContext, name: str, seconds: float) -> Wire:
-        """TLS first, on a connected socket; raises TransportError of the step `tls`."""
-        loop = asyncio.get_running_loop()
+        """TLS first, on a connected socket; raises TransportError of the step `tls`.
+
+        Not by create_connection(ssl=…): cancelled in the handshake, it leaves its transport on the
+        socket's number, and the next connection that gets this number fails.
+        """
+        wire = await cls.over(sock)
+        done = False
         try:
-            async with deadline(StepName.TLS, seconds, "agreeing on TLS"):
-                transport, protocol = await loop.create_connection(
-                    _Protocol,
-                    sock=sock,
-                    ssl=context,
-                    server_hostname=name,
-                    ssl_handshake_timeout=seconds + 1,
-                )
-        except (OSError, ValueError) as error:
-            sock.close()
-            raise from_error(StepName.TLS, error) from error
-        except BaseException:
-            sock.close()
-            raise
-        return cls(transport, protocol)
+            if wire._protocol.seen:
+                words = "the server spoke first, in plain text"
+                raise unreachable(StepName.TLS, Cause.TLS_ON_PLAIN_PORT, words)
+            await wire._secure(context, name, StepName.TLS, seconds)
+            done = True
+        finally:
+            if not done:
+                wire.abort()
+        return wire
 
     @property
     def tls(self) -> ssl.SSLObject | None:
@@ -258,23 +257,26 @@ class Wire:
                 Cause.STARTTLS_INJECTED,
                 "unencrypted text followed the answer to STARTTLS: somebody may sit on the line",
             )
-        loop = asyncio.get_running_loop()
         if not self._protocol.is_connected:
             raise self._gone(step, step.name, None)
         self._our_turn = False
+        await self._secure(context, name, step.name, seconds)
+
+    async def _secure(self, context: ssl.SSLContext, name: str, where: StepName, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            async with deadline(step.name, seconds, "agreeing on TLS"):
+            async with deadline(where, seconds, "agreeing on TLS"):
                 secured = await loop.start_tls(
                     self._transport,
                     self._protocol,
                     context,
-                    server_hostname=name,
+                    server_hostname=name.split("%", 1)[0],  # a certificate knows no network interfaces
                     ssl_handshake_timeout=seconds + 1,
                 )
         except (OSError, ValueError) as error:
-            raise from_error(step.name, error) from error
+            raise from_error(where, error) from error
         if secured is None:
-            raise unreachable(step.name, Cause.CONNECTION_LOST, "the server closed the connection")
+            raise unreachable(where, Cause.CONNECTION_LOST, "the server closed the connection")
         self._transport = secured
         self._protocol.transport = secured
         self._protocol.seen.clear()
