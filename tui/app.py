@@ -142,6 +142,19 @@ class OutmailApp(App[int]):
 
         self.push_screen(HelpScreen(self.screen))
 
+    def _fatal_error(self) -> None:
+        # A defect of ours: Textual would print a traceback with local variables, and those may be
+        # secrets. `outcome` raises it where there is a place for it to be kept.
+        self._close_messages_no_wait()
+
+    def outcome(self) -> int:
+        """The exit code, once the program has ended; raises what ended it where that was an error."""
+        if self.failed_to_open is not None:
+            raise self.failed_to_open
+        if self._exception is not None:
+            raise self._exception
+        return self.return_code or 0
+
 
 def run(workspace: WorkspaceLike | Callable[[], WorkspaceLike], demo: DemoSession | None = None) -> int:
     """Open the program on this home and return its exit code when the admin leaves it.
@@ -151,17 +164,4 @@ def run(workspace: WorkspaceLike | Callable[[], WorkspaceLike], demo: DemoSessio
     """
     app = OutmailApp(workspace, demo=demo)
     app.run()
-    if app.failed_to_open is not None:
-        raise app.failed_to_open
-    return app.return_code or 0
-
-
-async def run_async(
-    workspace: WorkspaceLike | Callable[[], WorkspaceLike], demo: DemoSession | None = None
-) -> int:
-    """As `run`, inside an event loop that runs already, as the practice tenant's does."""
-    app = OutmailApp(workspace, demo=demo)
-    await app.run_async()
-    if app.failed_to_open is not None:
-        raise app.failed_to_open
-    return app.return_code or 0
+    return app.outcome()

@@ -27,21 +27,24 @@ from outmail.engine.report import CheckReport
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.option("--nagios", is_flag=True, help="One status line; exit code 0, 1, 2 or 3.")
+@click.option("-v", "--verbose", is_flag=True, help="Also what was learned and said at each step.")
 @click.pass_obj
-def command(common: Common, name: str | None, server: str, as_json: bool, nagios: bool) -> int:
+def command(
+    common: Common, *, name: str | None, server: str, as_json: bool, nagios: bool, verbose: bool
+) -> int:
     """Test the connection of profile NAME (or the default one) step by step.
 
     Connects, encrypts, signs in and asks whether the sender may send; no mail is sent.
     """
     if as_json and nagios:
         raise click.UsageError("--json and --nagios cannot be used together.")
-    return _nagios(common, name, server) if nagios else _check(common, name, server, as_json)
+    return _nagios(common, name, server) if nagios else _check(common, name, server, as_json, verbose)
 
 
-def _check(common: Common, name: str | None, server: str, as_json: bool) -> int:
+def _check(common: Common, name: str | None, server: str, as_json: bool, verbose: bool) -> int:
     from outmail.engine.report import check_json
 
-    report = _climb(common, name, server, quiet=as_json)
+    report = _climb(common, name, server, quiet=as_json, verbose=verbose)
     code = of_check(report)
     if as_json:
         say.result_json(check_json(report))
@@ -62,12 +65,14 @@ def _say_failure(report: CheckReport) -> None:
     say.error(f"check of {report.profile}", f"{failed.address}: {why}", remedy)
 
 
-def _climb(common: Common, name: str | None, server: str, *, quiet: bool) -> CheckReport:
+def _climb(
+    common: Common, name: str | None, server: str, *, quiet: bool, verbose: bool = False
+) -> CheckReport:
     from outmail.cli.ladder import Ladder
     from outmail.engine.check import check
 
     profile_name, profile = chosen(common.workspace().settings, name)
-    ladder = Ladder(quiet=quiet)
+    ladder = Ladder(quiet=quiet, verbose=verbose)
     try:
         return asyncio.run(check(profile_name, profile, which=server, watch=ladder))
     except KeyboardInterrupt:
@@ -85,7 +90,7 @@ def _nagios(common: Common, name: str | None, server: str) -> int:
 
     try:
         report = _climb(common, name, server, quiet=True)
-    except (StoreError, EngineError, NoSuchProfile, SettingsInvalid) as error:
+    except (StoreError, EngineError, NoSuchProfile, SettingsInvalid, OSError) as error:
         say.result(unknown_line(error))
         return Nagios.UNKNOWN
     say.result(status_line(report))

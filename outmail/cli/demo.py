@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import click
 from outmail.cli import say
 from outmail.cli.exits import Exit
 from outmail.cli.options import Common, OurCommand
+
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @click.command(cls=OurCommand, epilog="Example: outmail demo")
@@ -67,13 +70,15 @@ async def _on_screen(common: Common, home: Path | None) -> int:
             # So that the terminal is put right and the throw-away folder goes.
             loop.add_signal_handler(end, app.exit)
         await app.run_async()
-    return app.return_code or Exit.OK
+    return app.outcome()
 
 
 def _did_not_start(error: OSError) -> Exit:
     say.error(
         "the practice tenant did not start",
         (error.strerror or str(error)).lower(),
-        "is another one running in this folder? Choose one with --home DIR",
+        "make room, or choose another folder with --home DIR"
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}
+        else "choose another folder with --home DIR",
     )
-    return Exit.TRY_LATER
+    return Exit.CANNOT_WRITE if error.errno in _CANNOT_WRITE else Exit.TRY_LATER

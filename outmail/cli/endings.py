@@ -5,6 +5,8 @@ Loaded only when something went wrong, since it knows the errors of every layer.
 
 from __future__ import annotations
 
+import errno
+
 from outmail.cli import crash, say
 from outmail.cli.exits import Exit, of_engine, of_store
 from outmail.cli.options import Common, NoSuchProfile
@@ -13,6 +15,19 @@ from store.changes import Change
 from store.errors import StoreError
 from store.problems import SettingsInvalid
 from store.vault import SettingsChanged
+
+_OF_THE_MACHINE = {
+    errno.EACCES: Exit.NO_INPUT,
+    errno.EPERM: Exit.NO_INPUT,
+    errno.ENAMETOOLONG: Exit.NO_INPUT,
+    errno.ELOOP: Exit.NO_INPUT,
+    errno.EIO: Exit.NO_INPUT,
+    errno.EROFS: Exit.CANNOT_WRITE,
+    errno.ENOSPC: Exit.CANNOT_WRITE,
+    errno.EDQUOT: Exit.CANNOT_WRITE,
+    errno.EMFILE: Exit.TRY_LATER,
+    errno.ENFILE: Exit.TRY_LATER,
+}
 
 
 def tell(error: Exception, common: Common) -> Exit:
@@ -32,7 +47,19 @@ def tell(error: Exception, common: Common) -> Exit:
             for change in error.changes:
                 say.talk(f"  {change_line(change)}")
         return of_store(error.kind)
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        return _machine(error)
     return _defect(error, common)
+
+
+def _machine(error: OSError) -> Exit:
+    """The machine said no where nobody had foreseen it: that is no defect of ours."""
+    what = f"cannot use {error.filename}" if error.filename else "the machine refused"
+    place = (
+        f"look at it: ls -ld {error.filename}" if error.filename else "see the system's log: journalctl -e"
+    )
+    say.error(what, (error.strerror or type(error).__name__).lower(), place)
+    return _OF_THE_MACHINE[error.errno or 0]
 
 
 def change_line(change: Change) -> str:

@@ -14,7 +14,7 @@ import click
 
 from outmail.cli import say
 from outmail.cli.exits import Exit, of_store
-from outmail.cli.options import Common, OurGroup, asker
+from outmail.cli.options import DESCRIPTOR, Common, OurGroup, asker
 from outmail.engine.errors import EngineError, Refusal
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def rotate(common: Common) -> int:
     short_help="Lock the settings with a passphrase.",
     epilog="Example: outmail key passphrase --new-file /run/secrets/new-passphrase",
 )
-@click.option("--new-fd", type=click.IntRange(0), metavar="N", help="Read the new one from this descriptor.")
+@click.option("--new-fd", type=DESCRIPTOR, metavar="N", help="Read the new one from this descriptor.")
 @click.option("--new-file", metavar="FILE", help="Read the new one from the first line of this file.")
 @click.pass_obj
 def passphrase(common: Common, new_fd: int | None, new_file: str | None) -> int:

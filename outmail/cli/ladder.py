@@ -34,13 +34,14 @@ _INDENT = 6
 class Ladder:
     """Watches a check or a delivery (engine.report.Watch) and prints what it sees.
 
-    `quiet` prints nothing and only remembers; `progress_only` shows the step under way on a
-    terminal and nothing else: for commands whose result is JSON.
+    `quiet` prints nothing and only remembers: for commands whose result is JSON. `verbose` shows
+    what was learned and the dialogue as well.
     """
 
-    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False, verbose: bool = False) -> None:
         self._stream = stream or sys.stdout
         self._quiet = quiet
+        self._verbose = verbose
         self._lively = say.lively(self._stream)
         self._marks = _MARKS if say.can_show("✓✗–…", self._stream) else _PLAIN_MARKS
         self._server = ""
@@ -88,6 +89,11 @@ class Ladder:
         blank = " " * 22
         first, *rest = say.fold(detail, 22 + 11) or [""]
         lines = [f"{self._head(progress)}{took:>9}  {first}".rstrip(), *(f"{blank}{'':>11}{r}" for r in rest)]
+        if self._verbose:
+            for name, value in step.facts.items():
+                lines += say.paragraph("", f"{name.replace('_', ' ')}: {value}", _INDENT)
+            # Each as it was said, on a line of its own: it is to be compared and quoted.
+            lines += [f"{'':{_INDENT + 7}}{harmless(line)}" for line in step.evidence]
         if progress.finding:
             lines += finding_lines(progress.finding, _INDENT)
         return lines
@@ -110,9 +116,11 @@ def finding_lines(finding: Finding, indent: int) -> list[str]:
         lines += say.paragraph("where", finding.where, indent)
     if finding.who != "you":
         lines += say.paragraph("who", finding.who, indent)
-    for n, command in enumerate(finding.commands):
-        # Whole on one line, however long: it is to be copied.
-        lines.append(f"{'':{indent}}{'run' if n == 0 else '':<7}{harmless(command)}")
+    label = ""
+    for command in finding.commands:
+        # A check proves the remedy: it is to be run afterwards. Whole on one line: it is to be copied.
+        before, label = label, "then" if command.startswith("outmail check ") else "run"
+        lines.append(f"{'':{indent}}{label if label != before else '':<7}{harmless(command)}")
     if finding.docs:
         lines.append(f"{'':{indent}}{'read':<7}{harmless(finding.docs)}")
     return lines

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from store.profiles import Profile, Settings
 
 
+DESCRIPTOR = click.IntRange(0, 2**31 - 1)
+"""The numbers that a file descriptor can have (a C int)."""
+
+
 @dataclass
 class Common:
     """What the common options say; the later one on the line wins."""
@@ -37,22 +41,22 @@ class Common:
 
         return locate(self.home, self.system)
 
-    def keys(self) -> KeyOptions:
-        """Where the key comes from; a question only where a person can answer it."""
+    def keys(self, *, asking: bool = True) -> KeyOptions:
+        """Where the key comes from; a question only where a person can answer it, and if `asking`."""
         from store.keys import KeyOptions
 
         return KeyOptions(
             key_file=Path(self.key_file) if self.key_file else None,
             passphrase_fd=self.passphrase_fd,
             env=os.environ,
-            ask=asker(),
+            ask=asker() if asking else None,
         )
 
-    def workspace(self) -> Workspace:
+    def workspace(self, *, asking: bool = True) -> Workspace:
         """The home, opened. Raises StoreError and SettingsInvalid."""
         from outmail.engine.workspace import Workspace
 
-        return Workspace.open(self.home, self.system, self.keys())
+        return Workspace.open(self.home, self.system, self.keys(asking=asking))
 
 
 def asker() -> Callable[[str], str] | None:
@@ -65,6 +69,17 @@ def _ask(question: str) -> str:
         return getpass.getpass(question)
     except EOFError:
         return ""
+
+
+def read_stdin(what: str, longest: int) -> bytes:
+    """At most so many bytes of stdin. Raises EngineError that names `what` where stdin is closed (`<&-`)."""
+    from outmail.engine.errors import EngineError, Refusal
+
+    if sys.stdin is None:
+        raise EngineError(
+            Refusal.FILE, what, "stdin is closed", "give it something to read: a pipe, or < FILE"
+        )
+    return sys.stdin.buffer.read(longest)
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
@@ -88,7 +103,7 @@ def common_options(*, hidden: bool) -> list[click.Parameter]:
             help="Open the settings with this key (or OUTMAIL_KEY_FILE).",
         ),
         click.Option(
-            ["--passphrase-fd"], type=click.IntRange(0), metavar="N", hidden=hidden, expose_value=False,
+            ["--passphrase-fd"], type=DESCRIPTOR, metavar="N", hidden=hidden, expose_value=False,
             callback=_keep, help="Read the passphrase from this file descriptor.",
         ),
         click.Option(

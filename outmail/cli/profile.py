@@ -10,7 +10,7 @@ import click
 
 from outmail.cli import say
 from outmail.cli.exits import Exit
-from outmail.cli.options import Common, NoSuchProfile, OurGroup, chosen
+from outmail.cli.options import Common, NoSuchProfile, OurGroup, asker, chosen
 from outmail.cli.profile_import import import_file
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def export(common: Common, name: str | None) -> int:
     from store.toml import write
 
     found, profile = chosen(common.workspace().settings, name)
-    say.result(write(found, profile).rstrip("\n"))
+    say.result_file(write(found, profile))
     return Exit.OK
 
 
@@ -109,12 +109,13 @@ def remove(common: Common, name: str, yes: bool) -> int:
             f"take failover.profile out of {users[0]} first: outmail profile export {users[0]}, edit, import",
         )
         return Exit.SETTINGS
-    if not yes and sys.stdin.isatty() and sys.stderr.isatty():
+    if not yes and asker() and sys.stderr.isatty():
         click.confirm(f"Remove profile {name} with its secrets?", abort=True, err=True)
     left = {n: p for n, p in settings.profiles.items() if n != name}
     default = None if settings.default == name else settings.default
     workspace.save(settings.model_copy(update={"profiles": left, "default": default}))
     say.result(f"profile {name} was removed")
+    say.warning(workspace.warning)
     if default is None and len(left) > 1:
         say.talk(
             f"no default profile is chosen now: outmail profile default NAME ({', '.join(sorted(left))})"
@@ -131,6 +132,7 @@ def default_(common: Common, name: str) -> int:
     named(workspace.settings, name)
     changes = workspace.save(workspace.settings.model_copy(update={"default": name}))
     say.result(f"profile {name} is the default" + ("" if changes else " already"))
+    say.warning(workspace.warning)
     return Exit.OK
 
 

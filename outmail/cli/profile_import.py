@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 
 from outmail.cli import say
 from outmail.cli.exits import Exit
-from outmail.cli.options import Common, OurCommand, asker
+from outmail.cli.options import Common, OurCommand, asker, read_stdin
 from outmail.engine.errors import EngineError, Refusal
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ def import_file(common: Common, file: str, only_check: bool, only_diff: bool) ->
     say.result(f"{shown}: {names}: {count} {word}")
     for change in changes:
         say.result(f"  {change}")
+    say.warning(workspace.warning)
     return Exit.OK
 
 
@@ -86,7 +86,7 @@ def _read(file: str) -> str:
     """The file's text. Raises EngineError where it cannot be read."""
     try:
         if file == "-":
-            data = sys.stdin.buffer.read(_LARGEST)
+            data = read_stdin("cannot read stdin", _LARGEST)
         else:
             with Path(file).open("rb") as opened:
                 data = opened.read(_LARGEST)
@@ -94,7 +94,10 @@ def _read(file: str) -> str:
     except OSError as error:
         words = (error.strerror or "cannot be read").lower()
         raise EngineError(
-            Refusal.FILE, f"cannot read {file}", words, "check the path and its permissions"
+            Refusal.FILE,
+            f"cannot read {file or 'a file without a name'}",
+            words,
+            "check the path and its permissions",
         ) from error
     except UnicodeDecodeError as error:
         raise EngineError(

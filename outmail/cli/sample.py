@@ -13,7 +13,7 @@ from outmail.cli.options import Common, OurCommand, chosen
 @click.argument("to")
 @click.option("-p", "--profile", "name", metavar="NAME", help="The profile; else the default one.")
 @click.option(
-    "--server", metavar="WHICH", help="primary, alternate, alternate-2 … Else the first that is up."
+    "--server", metavar="WHICH", help="primary, alternate, alternate-2 and so on; else the first that is up."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.pass_obj

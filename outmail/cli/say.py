@@ -21,7 +21,16 @@ _WIDEST = 100
 
 
 def prepare_streams() -> None:
-    """Never fail on a letter that the terminal's encoding lacks, nor on a stream that is closed (`>&-`)."""
+    """Never fail on a letter that the terminal's encoding lacks, nor on a stream that is closed (`>&-`).
+
+    A closed descriptor is filled first: else a socket or the settings' own file would get its
+    number, and what is printed would land there.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
@@ -40,12 +49,25 @@ def lively(stream: TextIO) -> bool:
 
 
 def can_show(text: str, stream: TextIO) -> bool:
-    """Whether the stream's encoding has these letters."""
+    """Whether the stream's encoding has these letters; in the locale C only ASCII is safe to draw with."""
+    if not text.isascii() and _locale() in {"C", "POSIX"}:
+        return False  # Python writes UTF-8 there (PEP 540), and the terminal may not know it
+    return _encodes(text, stream)
+
+
+def _encodes(text: str, stream: TextIO) -> bool:
     try:
         text.encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def _locale() -> str:
+    """The locale of letters that was asked for; Python itself sets LC_CTYPE where LANG=C (PEP 538)."""
+    asked = os.environ.get("LC_ALL")
+    asked = asked or (os.environ.get("LANG") if os.environ.get("LC_CTYPE") == "C.UTF-8" else None)
+    return asked or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
 
 
 def coloured(text: str, colour: str, stream: TextIO) -> str:
@@ -65,20 +87,47 @@ def result(text: str = "") -> None:
 
 def result_json(value: object) -> None:
     """The result for programs: one JSON value on one line, to stdout."""
-    print(json.dumps(value, ensure_ascii=False))
+    text = json.dumps(value, ensure_ascii=False)
+    # A letter that the encoding lacks would become \\xfc, which is no JSON.
+    print(text if _encodes(text, sys.stdout) else json.dumps(value))
+
+
+def result_file(text: str) -> None:
+    """A file as the result, to stdout: UTF-8 whatever the locale, since that is how it is read again."""
+    if sys.stdout.isatty():
+        result(text.rstrip("\n"))
+        return
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure:
+        reconfigure(encoding="utf-8")
+    print(text, end="")
 
 
 def talk(text: str) -> None:
     """A remark for the person at the keyboard, to stderr."""
-    print(harmless(text, 100_000), file=sys.stderr)
+    _to_stderr(harmless(text, 100_000))
 
 
 def error(what: str, why: str, remedy: str = "") -> None:
     """The contract's error: `outmail: WHAT: WHY`, and the remedy on a second line."""
     head = coloured("outmail:", "bad", sys.stderr)
-    print(f"{head} {_one_line(what)}: {_one_line(why)}", file=sys.stderr)
+    _to_stderr(f"{head} {_one_line(what)}: {_one_line(why)}")
     if remedy:
-        print(f"  {_one_line(remedy)}", file=sys.stderr)
+        _to_stderr(f"  {_one_line(remedy)}")
+
+
+def _to_stderr(line: str) -> None:
+    """Where even that fails (a full disk), the exit code alone must tell."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = _nowhere()
+
+
+def warning(text: str) -> None:
+    """Something beside the result that went wrong; "" where nothing did."""
+    if text:
+        talk(f"outmail: {text}")
 
 
 def problems(what: str, found: Sequence[object], remedy: str = "") -> None:
@@ -89,9 +138,9 @@ def problems(what: str, found: Sequence[object], remedy: str = "") -> None:
         return
     error(what, f"{count}, nothing was changed")
     for problem in found:
-        print(f"  {_one_line(str(problem))}", file=sys.stderr)
+        _to_stderr(f"  {_one_line(str(problem))}")
     if remedy:
-        print(f"  {_one_line(remedy)}", file=sys.stderr)
+        _to_stderr(f"  {_one_line(remedy)}")
 
 
 def fold(text: str, used: int) -> list[str]:

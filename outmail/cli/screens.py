@@ -42,7 +42,17 @@ def open_screens(common: Common) -> int:
     """The screens on the home that the options name; the wizard first where nothing is set up yet."""
     if not terminal():
         return Exit.USAGE
-    return show(common.workspace())
+    from store.errors import ErrorKind, StoreError
+    from tui.app import run
+
+    try:
+        # The screens open the settings themselves, behind the first frame: it is there sooner.
+        return run(lambda: common.workspace(asking=False))
+    except StoreError as error:
+        if error.kind is not ErrorKind.KEY_MISSING:
+            raise
+    # Locked with a passphrase that only a person can give: asked for before the screens open.
+    return run(common.workspace())
 
 
 def show(workspace: Workspace) -> int:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from outmail.cli.options import Common, OurCommand, chosen
+from outmail.cli.options import Common, OurCommand, chosen, read_stdin
 from outmail.engine.errors import EngineError, Refusal
-
-if TYPE_CHECKING:
-    pass
 
 _LARGEST_BODY = 50 * 1024 * 1024  # octets; larger text belongs into an attachment
 
@@ -30,7 +25,7 @@ _LARGEST_BODY = 50 * 1024 * 1024  # octets; larger text belongs into an attachme
 @click.option("--html-file", metavar="FILE", help="The same as HTML; - is stdin.")
 @click.option("--attach", multiple=True, metavar="FILE", help="A file to attach; repeat it for more.")
 @click.option(
-    "--server", metavar="WHICH", help="primary, alternate, alternate-2 … Else the first that is up."
+    "--server", metavar="WHICH", help="primary, alternate, alternate-2 and so on; else the first that is up."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.pass_obj
@@ -89,7 +84,7 @@ def _text(option: str, file: str) -> str:
     """A body as text. Raises EngineError that names the option."""
     try:
         if file == "-":
-            data = sys.stdin.buffer.read(_LARGEST_BODY + 1)
+            data = read_stdin(f"{option} -", _LARGEST_BODY + 1)
         else:
             with Path(file).open("rb") as opened:
                 data = opened.read(_LARGEST_BODY + 1)

@@ -35,8 +35,7 @@ def send_and_tell(
         say.result_json(send_json(report))
     else:
         _tell(report)
-    if warning:
-        say.talk(f"outmail: {warning}")
+    say.warning(warning)
     _say_passed_over(report)
     if not report.ok:
         # The ladder has shown the remedy just above, but for recipients that were refused.
