@@ -5,8 +5,10 @@ It never accepts a certificate that does not verify, and never speaks anything o
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
+import stat
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,31 +23,79 @@ ENDS_SOON = timedelta(days=21)
 _VERSIONS = {"TLSv1.2": "TLS 1.2", "TLSv1.3": "TLS 1.3"}
 
 
+_LARGEST_CA_FILE = 16 * 2**20
+"""Bytes; the whole of the public authorities takes some 250 KB."""
+
+_contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
+_MOST_CONTEXTS = 16
+
+
 def client_context(ca_file: str | None, step: StepName) -> ssl.SSLContext:
     """Trust of the system plus `ca_file` (PEM); raises TransportError (CA_FILE_UNUSABLE).
 
-    Made by hand rather than by ssl.create_default_context: that one writes the session's keys to
-    the file named by SSLKEYLOGFILE, and fails where it cannot.
+    Reading the system's trust takes a tenth of a second, so a context is used again for as long as
+    no file that it was made from has changed. A context is made to be shared, and never changed here.
     """
+    try:
+        seen = _state(ca_file)
+        context = _contexts.get(seen)
+        if context is None:
+            context = _new_context(ca_file)
+            if len(_contexts) >= _MOST_CONTEXTS:
+                _contexts.clear()
+            _contexts[seen] = context
+    except (OSError, ValueError) as error:
+        words = f"{ca_file}: {_why_unusable(error)}"
+        raise TransportError(
+            Failure(
+                step,
+                Scope.SERVER,
+                Verdict.FIX_SETTINGS,
+                Cause.CA_FILE_UNUSABLE,
+                words=harmless(words),
+                facts={"ca_file": harmless(ca_file or "")},
+            )
+        ) from error
+    return context
+
+
+def _state(ca_file: str | None) -> tuple[object, ...]:
+    """Everything that a context is made from, as it is now. Raises OSError for an unusable `ca_file`."""
+    paths = ssl.get_default_verify_paths()
+    names = (paths.openssl_cafile_env, paths.openssl_capath_env)
+    places = (paths.openssl_cafile, paths.openssl_capath, *(os.environ.get(name) for name in names))
+    own = None
+    if ca_file:
+        found = os.stat(ca_file)  # noqa: PTH116 - a Path would refuse what the system does in its own words
+        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+            # A pipe or a device would be read for ever, and everything else would stand still.
+            raise OSError(errno.EINVAL, "is not a file", ca_file)
+        if found.st_size > _LARGEST_CA_FILE:
+            raise OSError(errno.EFBIG, "is larger than any list of certificates", ca_file)
+        own = _stamp(found)
+    return (ca_file, own, *((place, _stamp_of(place)) for place in places))
+
+
+def _stamp(found: os.stat_result) -> tuple[int, ...]:
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _stamp_of(place: str | None) -> tuple[int, ...] | None:
+    try:
+        return _stamp(os.stat(place)) if place else None  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+
+
+def _new_context(ca_file: str | None) -> ssl.SSLContext:
+    """Made by hand rather than by ssl.create_default_context: that one writes the session's keys to
+    the file named by SSLKEYLOGFILE, and fails where it cannot."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_default_certs()
     _trust_the_system_nonetheless(context)
     if ca_file:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except (OSError, ValueError) as error:
-            words = f"{ca_file}: {_why_unusable(error)}"
-            raise TransportError(
-                Failure(
-                    step,
-                    Scope.SERVER,
-                    Verdict.FIX_SETTINGS,
-                    Cause.CA_FILE_UNUSABLE,
-                    words=harmless(words),
-                    facts={"ca_file": harmless(ca_file)},
-                )
-            ) from error
+        context.load_verify_locations(cafile=ca_file)
     return context
 
 
