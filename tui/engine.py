@@ -164,6 +164,10 @@ class DemoSession(Protocol):
         """Switch a fault on; "none" mends the server. Raises ValueError or OSError."""
         ...
 
+    def describe(self, fault: str) -> str:
+        """What a fault does, in a sentence."""
+        ...
+
 
 class RealEngine:
     """The engine itself."""

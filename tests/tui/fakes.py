@@ -283,6 +283,10 @@ class FakeDemo:
             raise ValueError(f"there is no fault {fault!r}")
         self.servers[server].fault = fault
 
+    def describe(self, fault: str) -> str:
+        """A sentence."""
+        return f"The server is told to be {fault}, and behaves so for every new connection."
+
 
 def entries() -> list[Entry]:
     """A mail that was sent, one that was refused, and a save."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from transports.base import Status
 from tui.engine import DemoSession
@@ -118,7 +118,8 @@ class FaultsScreen(Frame[None]):
             if fault is not None:
                 self._set(name, fault)
 
-        self.app.push_screen(FaultDialog(name, server.possible_faults, server.fault), chosen)
+        means = {fault: self._demo.describe(fault) for fault in server.possible_faults}
+        self.app.push_screen(FaultDialog(name, means, server.fault), chosen)
 
     def action_mend(self) -> None:
         """Well again."""
@@ -153,10 +154,11 @@ class FaultDialog(Dialog[str]):
         ),
     ]
 
-    def __init__(self, server: str, faults: Iterable[str], now: str) -> None:
+    def __init__(self, server: str, means: Mapping[str, str], now: str) -> None:
+        """`means` has what each fault does, in a sentence."""
         super().__init__()
         self._server = server
-        self._faults = tuple(faults)
+        self._means = means
         self._now = now
 
     def heading(self) -> str:
@@ -164,15 +166,20 @@ class FaultDialog(Dialog[str]):
         return f"what shall be wrong with {self._server}?"
 
     def body(self) -> Iterable[Widget]:
-        """A fault a line."""
+        """A fault a line, and what the selected one does."""
         yield Rows((Column("Fault", 40, grow=1),))
+        yield Static("", markup=False, id="means")
 
     def on_mount(self) -> None:
         """The present fault is selected."""
         rows = self.query_one(Rows)
-        rows.show([Row(fault, (_words(fault),)) for fault in self._faults])
+        rows.show([Row(fault, (_words(fault),)) for fault in self._means])
         rows.select(self._now)
         rows.focus()
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Tell what it does."""
+        self.query_one("#means", Static).update(self._means.get(event.option.id or "", ""))
 
     def action_choose(self) -> None:
         """Chosen."""
