@@ -13,7 +13,12 @@ def main() -> int:
     if sys.argv[1:] == ["--version"]:
         from outmail.version import VERSION
 
-        print(f"outmail {VERSION}")
+        try:
+            print(f"outmail {VERSION}", flush=True)
+        except OSError:
+            from outmail.cli.app import run
+
+            return run(sys.argv[1:])  # which knows how to tell it
         return 0
     stray = _stray()
     if stray:

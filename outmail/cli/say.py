@@ -6,6 +6,7 @@ first: an escape sequence in an answer must never reach the terminal.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -36,7 +37,8 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure:
-            reconfigure(errors="backslashreplace")
+            with contextlib.suppress(OSError):  # it flushes what --version could not print: told later
+                reconfigure(errors="backslashreplace")
 
 
 def _nowhere() -> TextIO:

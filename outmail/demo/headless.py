@@ -36,7 +36,7 @@ async def serve(
     keys: KeyOptions | None = None,
 ) -> int:
     """Serve on these file descriptors (the process's own by default); they stay open at the end."""
-    read_from = sys.stdin.fileno() if stdin is None else stdin
+    read_from = (sys.stdin.fileno() if sys.stdin else 0) if stdin is None else stdin
     writer = _Writer(sys.stdout.fileno() if stdout is None else stdout)
     loop = asyncio.get_running_loop()
     # In the background of a terminal, reading it would stop the process; so the read fails instead.

@@ -24,7 +24,7 @@ UNKNOWN = Entry(
         "Searching for the words in quotes often helps."
     ),
     when=lambda _case: True,
-    commands=("outmail check {profile} --json",),
+    commands=("outmail check {profile} --verbose",),
     who=SERVER_ADMIN,
 )
 

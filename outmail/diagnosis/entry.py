@@ -103,6 +103,7 @@ def shell(context: Context) -> dict[str, str]:
     """The gaps of shell commands, each quoted; "" where the profile has no value."""
     host = one_line(context.host)
     proxy_host, proxy_address = _proxy(context.proxy)
+    scheme = "smtps" if context.security == "tls" else "smtp"
     quoted = {
         "profile": one_line(context.profile),
         "host": host,
@@ -111,7 +112,7 @@ def shell(context: Context) -> dict[str, str]:
         "proxy_host": proxy_host,
         "proxy_address": proxy_address,
         "ca_file": one_line(context.ca_file),
-        "url": f"smtp://{_address(host, context.port)}" if host and context.port else "",
+        "url": f"{scheme}://{_address(host, context.port)}" if host and context.port else "",
         "sender": one_line(context.from_address),
         "domain": one_line(context.from_address).rpartition("@")[2],
     }

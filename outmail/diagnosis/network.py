@@ -8,7 +8,7 @@ from transports.base import Cause, StepName, Verdict
 
 _CONNECTING = (StepName.CONNECT, StepName.RESOLVE)
 _REACH = "{reach}"
-_ASK = "curl -v --connect-timeout 10 --proxytunnel --proxy {proxy} {url}"
+_ASK = "curl -v --max-time 20 --proxytunnel --proxy {proxy} {url}"
 _CHECK = "outmail check {profile}"
 
 

@@ -94,6 +94,8 @@ def progress_json(progress: Progress) -> Json:
     }
     if step.facts:
         found["facts"] = dict(step.facts)
+    if step.status in {Status.WARN, Status.FAIL} and step.evidence:
+        found["dialogue"] = list(step.evidence)
     if progress.finding:
         found["diagnosis"] = finding_json(progress.finding)
     return found

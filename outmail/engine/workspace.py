@@ -24,6 +24,8 @@ class Workspace:
         self.vault = Vault(paths.vault, keys)
         self.history = History(paths.spool)
         self.snapshot = self.vault.load()
+        self.warning = ""
+        """What went wrong beside the last save: a sentence for the user, "" where all went well."""
 
     @classmethod
     def open(cls, home: str | None, system: bool, keys: KeyOptions) -> Workspace:
@@ -47,13 +49,18 @@ class Workspace:
         """Keep new settings, and note in the history who changed which field.
 
         Raises SettingsInvalid with every problem, and SettingsChanged when somebody else saved
-        since they were read; then nothing is kept.
+        since they were read; then nothing is kept. A history that cannot be written is no error,
+        since the settings are saved by then: see `warning`.
         """
+        self.warning = ""
         before = self.settings
         self.snapshot = self.vault.save(settings, self.snapshot, who or whoami())
         changes = compare(before, self.settings)
         if changes:
-            self.history.record_settings(changes, who or whoami(), datetime.now(UTC))
+            try:
+                self.history.record_settings(changes, who or whoami(), datetime.now(UTC))
+            except StoreError as error:
+                self.warning = f"the history was not written: {error.why}"
         return changes
 
     def record(self, name: str, envelope_from: str, report: SendReport) -> str:

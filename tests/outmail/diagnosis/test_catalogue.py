@@ -117,7 +117,7 @@ def test_unknown_shows_what_the_server_said() -> None:
     )
     assert found.id == "unknown"
     assert "599 it's?[31m odd {x}" in found.cause
-    assert found.commands == ("outmail check support --json",)
+    assert found.commands == ("outmail check support --verbose",)
 
 
 def test_the_order_of_likely_causes_is_told_where_an_answer_is_ambiguous() -> None:
