@@ -9,10 +9,17 @@ import contextlib
 import errno
 import os
 import secrets
+import select
+import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from store.errors import ErrorKind, StoreError, cannot_read, cannot_write, reason
+from store.paths import give_to_owner, there
+
+PATIENCE = 10.0
+"""Seconds for all that a pipe or a device has to give; a file is not waited for."""
 
 _TMP = ".tmp"
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
@@ -28,7 +35,7 @@ def write(path: Path, data: bytes, previous: Path | None = None) -> None:
     try:
         with _temporary(path) as fresh:
             _fill(fresh, data)
-            if previous is not None and path.exists():
+            if previous is not None and there(path):
                 keep(path, previous)
             os.replace(fresh, path)  # noqa: PTH105 - the tests cut the power at exactly this call
     except OSError as error:
@@ -54,17 +61,36 @@ def keep(path: Path, previous: Path) -> None:
 def read(path: Path, limit: int) -> bytes | None:
     """The bytes of the file; None where there is none. More than `limit` bytes are refused unread.
 
+    A pipe, as `<(…)` of a shell is one, has PATIENCE to give them.
+
     Raises StoreError.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            data = _read(handle, limit + 1)
+        finally:
+            os.close(handle)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise cannot_read(path, error) from error
     if len(data) > limit:
         raise too_large(path, limit)
+    return data
+
+
+def _read(handle: int, most: int) -> bytes:
+    data, until = b"", time.monotonic() + PATIENCE
+    while len(data) < most:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            ready, _, _ = select.select([handle], [], [], max(0.0, until - time.monotonic()))
+            if not ready:
+                raise TimeoutError(errno.ETIMEDOUT, f"nothing came from it in {PATIENCE:g} seconds")
+        more = os.read(handle, most - len(data))
+        if not more:
+            break
+        data += more
     return data
 
 
@@ -103,6 +129,7 @@ def _fill(path: Path, data: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         os.fchmod(handle, 0o600)  # the umask may have taken the owner's rights too
+        give_to_owner(handle, path.parent)
         view = memoryview(data)
         while view:
             view = view[os.write(handle, view) :]

@@ -1,4 +1,4 @@
-"""Runs a command of the admin's that prints a secret (a password manager), and takes its first line.
+"""Runs a command of the admin's that prints a secret (a password manager).
 
 It must never go through a shell, wait for ever, or show what the command printed.
 """
@@ -86,7 +86,7 @@ def _read(child: subprocess.Popen[bytes], until: float) -> bytes:
 def _end(child: subprocess.Popen[bytes]) -> None:
     if child.stdout:
         child.stdout.close()
-    if child.poll() is None:
+    if child.returncode is None:  # not poll(): once it is waited for, its children are out of reach
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()

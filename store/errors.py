@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 from enum import StrEnum
 from pathlib import Path
 
@@ -38,33 +39,38 @@ class StoreError(Exception):
         super().__init__(f"{self.what}: {self.why}")
 
 
+def shell(path: Path | str) -> str:
+    """A path as it stands in a command that an admin copies."""
+    return shlex.quote(str(path))
+
+
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def cannot_write(path: Path, error: OSError) -> StoreError:
     """The error for a file that could not be written; nothing was changed on disk."""
-    what = f"{path} was not saved"
+    what, folder = f"{path} was not saved", shell(path.parent)
     if error.errno in _FULL:
         return StoreError(
-            ErrorKind.FULL, what, "the disk is full", f"make room (df -h {path.parent}) and save again"
+            ErrorKind.FULL, what, "the disk is full", f"make room (df -h {folder}) and save again"
         )
     if error.errno in _FORBIDDEN:
         return StoreError(
             ErrorKind.NOT_WRITABLE,
             what,
             reason(error),
-            f"run as the owner of {path.parent} (ls -ld {path.parent}), or choose another folder with --home",
+            f"run as the owner of {path.parent} (ls -ld {folder}), or choose another folder with --home",
         )
-    return StoreError(
-        ErrorKind.NOT_WRITABLE, what, reason(error), f"look at {path.parent} (ls -ld {path.parent})"
-    )
+    return StoreError(ErrorKind.NOT_WRITABLE, what, reason(error), f"look at {path.parent} (ls -ld {folder})")
 
 
 def cannot_read(path: Path, error: OSError) -> StoreError:
     """The error for a file that is there, or should be, and could not be read."""
     kind = ErrorKind.NOT_FOUND if error.errno == errno.ENOENT else ErrorKind.UNREADABLE
-    return StoreError(kind, f"{path} was not read", reason(error), f"see what is there: ls -la {path.parent}")
+    return StoreError(
+        kind, f"{path} was not read", reason(error), f"see what is there: ls -la {shell(path.parent)}"
+    )
 
 
 def reason(error: OSError) -> str:

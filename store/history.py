@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from store.changes import Change
-from store.errors import ErrorKind, StoreError, cannot_write
-from store.paths import private_folder
+from store.errors import ErrorKind, StoreError, cannot_write, shell
+from store.paths import give_to_owner, private_folder, there
 
 BUSY = 10.0
 """Seconds to wait for another process that is writing."""
@@ -119,12 +119,15 @@ class History:
 
         Raises StoreError.
         """
-        if not self.path.exists():
+        if not there(self.path):
             return []
         with self._base() as base:
-            found = _deliveries(base, limit, message_id)
-            if message_id is None:
-                found += _saves(base, limit)
+            try:
+                found = _deliveries(base, limit, message_id)
+                if message_id is None:
+                    found += _saves(base, limit)
+            except (ValueError, TypeError) as error:  # a row that nobody of us wrote
+                raise _damaged(self.path) from error
         return sorted(found, key=lambda e: e.when, reverse=True)[:limit]
 
     @contextlib.contextmanager
@@ -141,14 +144,17 @@ class History:
         try:
             # SQLite gives the mode of this file to those it makes beside it.
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            os.fchmod(handle, 0o600)
-            os.close(handle)
+            try:
+                os.fchmod(handle, 0o600)
+                give_to_owner(handle, self.path.parent)
+            finally:
+                os.close(handle)
         except OSError as error:
             raise cannot_write(self.path, error) from error
         base: sqlite3.Connection | None = None
         try:
             base = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)
-            _prepare(base)
+            _prepare(base, self.path)
             yield base
         except sqlite3.Error as error:
             raise _failed(self.path, error) from error
@@ -157,11 +163,19 @@ class History:
                 base.close()
 
 
-def _prepare(base: sqlite3.Connection) -> None:
+def _prepare(base: sqlite3.Connection, path: Path) -> None:
     base.execute("PRAGMA foreign_keys = ON")
     base.execute("PRAGMA synchronous = FULL")
-    if base.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
+    version = base.execute("PRAGMA user_version").fetchone()[0]
+    if version == _VERSION:
         return
+    if version > _VERSION:
+        raise StoreError(
+            ErrorKind.UNREADABLE,
+            f"{path} was not opened",
+            f"a later outmail wrote it (format {version})",
+            "upgrade outmail on this machine",
+        )
     base.execute("PRAGMA journal_mode = WAL")
     base.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
 
@@ -195,17 +209,24 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def _damaged(path: Path) -> StoreError:
+    return StoreError(
+        ErrorKind.DAMAGED,
+        "the history cannot be used",
+        f"{path} is damaged",
+        f"move it aside: mv {shell(path)} {shell(f'{path}.damaged')}",
+    )
+
+
 def _failed(path: Path, error: sqlite3.Error) -> StoreError:
     what = "the history was not written"
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
-        return StoreError(ErrorKind.FULL, what, "the disk is full", f"make room: df -h {path.parent}")
+        return StoreError(ErrorKind.FULL, what, "the disk is full", f"make room: df -h {shell(path.parent)}")
     if code == sqlite3.SQLITE_BUSY:
         return StoreError(
-            ErrorKind.LOCKED, what, "another process is writing it", f"see which: fuser -v {path}"
+            ErrorKind.LOCKED, what, "another process is writing it", f"see which: fuser -v {shell(path)}"
         )
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-        return StoreError(
-            ErrorKind.DAMAGED, what, f"{path} is damaged", f"move it aside: mv {path} {path}.damaged"
-        )
-    return StoreError(ErrorKind.NOT_WRITABLE, what, str(error), f"look at it: ls -la {path.parent}")
+        return _damaged(path)
+    return StoreError(ErrorKind.NOT_WRITABLE, what, str(error), f"look at it: ls -la {shell(path.parent)}")

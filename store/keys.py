@@ -16,8 +16,9 @@ from pydantic import SecretStr
 
 from store import atomic
 from store.commands import CommandFailed, output_of
-from store.errors import ErrorKind, StoreError, cannot_read
+from store.errors import ErrorKind, StoreError, cannot_read, shell
 from store.keyring import key_from_keyring
+from store.paths import there
 from store.slots import passphrase_bytes
 
 KEY_FILE = "outmail.key"
@@ -103,10 +104,10 @@ class KeyFinder:
         Raises StoreError.
         """
         file = self._options.named_file
-        if (file is None or file.exists()) and (key := self._kept or self.named()):
+        if (file is None or there(file)) and (key := self._kept or self.named()):
             return key
         file = file or self.beside
-        if not file.exists():
+        if not there(file):
             atomic.write(file, new_key_text())
         return read_key_file(file)
 
@@ -116,12 +117,12 @@ class KeyFinder:
         if options.named_file:
             return read_key_file(options.named_file)
         credentials = options.env.get("CREDENTIALS_DIRECTORY")
-        if credentials and (path := Path(credentials) / KEY_FILE).exists():
+        if credentials and there(path := Path(credentials) / KEY_FILE):
             return read_key_file(path, credential=True)
         return _passphrase_source(options)
 
     def _found(self, keys: bool, passphrases: bool) -> Key | None:
-        if keys and self.beside.exists():
+        if keys and there(self.beside):
             return read_key_file(self.beside)
         if keys and (stored := key_from_keyring(str(self._folder), self._options.env)):
             return Key(stored, False, "the keyring")
@@ -143,7 +144,7 @@ class KeyFinder:
             ErrorKind.KEY_MISSING,
             what,
             f"their key file {self.beside} is missing",
-            f"put it back from a backup: install -m 600 BACKUP/{KEY_FILE} {self.beside}"
+            f"put it back from a backup: install -m 600 BACKUP/{KEY_FILE} {shell(self.beside)}"
             " (or use --key-file FILE)",
         )
 
@@ -171,7 +172,7 @@ def read_key_file(path: Path, credential: bool = False) -> Key:
             ErrorKind.KEY_MISSING,
             "the settings cannot be opened",
             f"there is no key file {path}",
-            f"put it back from a backup: install -m 600 BACKUP {path}",
+            f"put it back from a backup: install -m 600 BACKUP {shell(path)}",
         ) from None
     except OSError as error:
         raise cannot_read(path, error) from error
@@ -180,7 +181,7 @@ def read_key_file(path: Path, credential: bool = False) -> Key:
             ErrorKind.UNREADABLE,
             f"the key file {path} was not used",
             f"others may read it (mode {stat.S_IMODE(mode):04o})",
-            f"chmod 600 {path}",
+            f"chmod 600 {shell(path)}",
         )
     text = (atomic.read(path, LIMIT) or b"").strip()
     if len(text) < MIN_KEY_BYTES:
@@ -188,7 +189,7 @@ def read_key_file(path: Path, credential: bool = False) -> Key:
             ErrorKind.BAD_INPUT,
             f"the key file {path} was not used",
             f"it has {len(text)} bytes, and a key has {MIN_KEY_BYTES} or more",
-            f"if it was emptied, put it back from a backup: install -m 600 BACKUP {path}",
+            f"if it was emptied, put it back from a backup: install -m 600 BACKUP {shell(path)}",
         )
     return key_of_text(text, path, ours=not credential)
 
@@ -199,8 +200,8 @@ def _passphrase_source(options: KeyOptions) -> Key | None:
         try:
             with os.fdopen(options.passphrase_fd, "rb") as pipe:
                 return _passphrase(pipe.read(LIMIT + 1), where)
-        except OSError as error:
-            words = (error.strerror or "").lower()
+        except (OSError, ValueError) as error:
+            words = ((isinstance(error, OSError) and error.strerror) or "is not open").lower()
             raise _no_passphrase(
                 where, words, f"open it: outmail {where} {options.passphrase_fd}<FILE"
             ) from error
@@ -215,7 +216,7 @@ def _passphrase_source(options: KeyOptions) -> Key | None:
         text = atomic.read(path, LIMIT)
         if text is None:
             raise _no_passphrase(
-                "OUTMAIL_PASSPHRASE_FILE", f"there is no file {path}", f"ls -la {path.parent}"
+                "OUTMAIL_PASSPHRASE_FILE", f"there is no file {path}", f"ls -la {shell(path.parent)}"
             )
         return _passphrase(text, f"OUTMAIL_PASSPHRASE_FILE={path}")
     return None

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from store.errors import ErrorKind, StoreError, cannot_write
+from store.errors import ErrorKind, StoreError, cannot_write, shell
+from store.paths import give_to_owner
 
 WAIT = 10.0
 """Seconds to wait for another writer; a save takes a fraction of one."""
@@ -34,7 +35,7 @@ def locked(path: Path, who: str, wait: float = WAIT) -> Iterator[None]:
         raise cannot_write(path, error) from error
     try:
         _take(handle, path, wait)
-        _sign(handle, who)
+        _sign(handle, path, who)
         yield
     finally:
         os.close(handle)  # closing lets go
@@ -55,19 +56,20 @@ def _take(handle: int, path: Path, wait: float) -> None:
             return
 
 
-def _sign(handle: int, who: str) -> None:
+def _sign(handle: int, path: Path, who: str) -> None:
     """Leave our name for those who wait; on a full disk the lock holds without a name."""
     note = json.dumps(
         {"pid": os.getpid(), "who": who, "since": datetime.now(UTC).isoformat(timespec="seconds")}
     )
     with contextlib.suppress(OSError):
         os.fchmod(handle, 0o600)
+        give_to_owner(handle, path.parent)
         os.ftruncate(handle, 0)
         os.pwrite(handle, note.encode(), 0)
 
 
 def _held(handle: int, path: Path) -> StoreError:
-    holder, remedy = "another outmail", f"see who holds it: fuser -v {path}"
+    holder, remedy = "another outmail", f"see who holds it: fuser -v {shell(path)}"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         note = json.loads(os.pread(handle, 4096, 0))
         holder = f"{note['who']} (process {int(note['pid'])}) since {note['since']}"

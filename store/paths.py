@@ -14,7 +14,7 @@ from pathlib import Path
 
 import platformdirs
 
-from store.errors import cannot_write
+from store.errors import ErrorKind, StoreError, cannot_read, cannot_write, shell
 
 SYSTEM_STATE = Path("/var/lib/outmail")
 SYSTEM_RUN = Path("/run/outmail")
@@ -69,16 +69,40 @@ def _user_run(env: Mapping[str, str]) -> Path | None:
     return base / "outmail" if base else None
 
 
+def there(path: Path) -> bool:
+    """Whether there is a file; where this user may not look, that is an error and no "no".
+
+    Raises StoreError.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise cannot_read(path, error) from error
+
+
+def give_to_owner(handle: int, folder: Path) -> None:
+    """A file that root makes in another user's folder becomes that user's. Raises OSError.
+
+    The service runs as a user of its own; an admin who edits its settings with sudo must not lock it out.
+    """
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        if owner.st_uid != 0:
+            os.fchown(handle, owner.st_uid, owner.st_gid)
+
+
 def private_folder(path: Path) -> Path:
     """Make the folder, and those above it that are missing, for its owner alone (0700), whatever the umask.
 
-    A folder of ours that others may enter is closed to them. Raises StoreError.
+    A folder of ours that others may enter is closed to them; another user's is refused, since its
+    owner could exchange what lies in it. Only root may work in it. Raises StoreError.
     """
     try:
         for folder in reversed([path, *path.parents]):
             if not folder.exists():
                 folder.mkdir(mode=0o700, exist_ok=True)
                 folder.chmod(0o700)
+                _hand_over(folder)
         found = path.stat()
         if not stat.S_ISDIR(found.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, "Not a directory", str(path))
@@ -86,4 +110,20 @@ def private_folder(path: Path) -> Path:
             path.chmod(0o700)
     except OSError as error:
         raise cannot_write(path, error) from error
+    if os.geteuid() not in {0, found.st_uid}:
+        raise StoreError(
+            ErrorKind.NOT_WRITABLE,
+            f"{path} was not used",
+            f"it belongs to another user (uid {found.st_uid})",
+            f"choose another folder with --home, or take this one: sudo chown -R $(id -u) {shell(path)}",
+        )
     return path
+
+
+def _hand_over(folder: Path) -> None:
+    """What root makes in a user's folder is that user's, folders too."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        give_to_owner(handle, folder.parent)
+    finally:
+        os.close(handle)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from store import atomic
 from store.errors import ErrorKind, StoreError, cannot_write
 from store.keys import Key, key_of_text, new_key_text, read_key_file
+from store.paths import there
 from store.sealing import KEY_BYTES
 from store.slots import wrap
 
@@ -45,7 +46,7 @@ def to_key_file(vault: Vault, path: Path | None) -> Path:
     with vault.files.lock(WHO):
         opened = _opened(vault)
         file = (path or vault.finder.beside).expanduser().absolute()
-        if path is not None and file.exists():
+        if path is not None and there(file):
             _exchange(vault, opened, read_key_file(file))
         else:
             text = new_key_text()

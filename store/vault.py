@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from store import codec, rekey
 from store.changes import Change, compare
 from store.container import Contents, Damaged, Header, open_contents, render
-from store.errors import ErrorKind, StoreError
+from store.errors import ErrorKind, StoreError, shell
 from store.keys import Key, KeyFinder, KeyOptions, chosen_passphrase
 from store.profiles import Settings, check_whole
 from store.sealing import KEY_BYTES, Unopened
@@ -144,8 +144,9 @@ class Vault:
 
     def status(self) -> KeyStatus:
         """How the vault is locked and whether the key at hand opens it; trouble is told, not raised."""
-        known = KeyStatus(self.files.path, self.exists())
+        known = KeyStatus(self.files.path, False)
         try:
+            known = KeyStatus(self.files.path, self.exists())
             sealed = self.files.read()
             if sealed is None:
                 return known
@@ -285,7 +286,7 @@ class Vault:
             remedy = "try the passphrase again"
         else:
             file = key.file or self.finder.beside
-            remedy = f"put the right key back from a backup: install -m 600 BACKUP {file}"
+            remedy = f"put the right key back from a backup: install -m 600 BACKUP {shell(file)}"
         return StoreError(ErrorKind.WRONG_KEY, "the settings cannot be opened", why, remedy)
 
 

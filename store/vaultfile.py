@@ -14,9 +14,9 @@ from pathlib import Path
 
 from store import atomic
 from store.container import LIMIT, Damaged, Newer, Sealed, parse
-from store.errors import ErrorKind, StoreError, reason
+from store.errors import ErrorKind, StoreError, reason, shell
 from store.lock import WAIT, locked
-from store.paths import private_folder
+from store.paths import private_folder, there
 
 
 class VaultFile:
@@ -30,8 +30,11 @@ class VaultFile:
         self._lock = folder / "settings.lock"
 
     def exists(self) -> bool:
-        """Whether settings were ever saved here; also when their file is gone or was moved aside."""
-        return self.path.exists() or self._traces()
+        """Whether settings were ever saved here; also when their file is gone or was moved aside.
+
+        Raises StoreError where this user may not even look.
+        """
+        return there(self.path) or self._traces()
 
     def read(self) -> Sealed | None:
         """The file, whole and the newest that was written here; None where nothing was ever saved.
@@ -111,9 +114,7 @@ class VaultFile:
 
     def _traces(self) -> bool:
         return (
-            self.previous.exists()
-            or self.mark.exists()
-            or any(self.folder.glob(f"{self.path.name}.damaged-*"))
+            there(self.previous) or there(self.mark) or any(self.folder.glob(f"{self.path.name}.damaged-*"))
         )
 
     def _gone(self) -> StoreError:
@@ -122,11 +123,11 @@ class VaultFile:
         return StoreError(ErrorKind.DAMAGED, "the settings cannot be read", why, self._remedy())
 
     def _remedy(self) -> str:
-        anew = f"to begin anew: mv {self.folder} {self.folder}.old"
-        if self.previous.exists():
-            back = f"cp -p {self.previous} {self.path} && rm -f {self.mark}"
+        anew = f"to begin anew: mv {shell(self.folder)} {shell(f'{self.folder}.old')}"
+        if there(self.previous):
+            back = f"cp -p {shell(self.previous)} {shell(self.path)} && rm -f {shell(self.mark)}"
             return f"go back to the previous revision: {back}; {anew}"
-        return f"put {self.path} back from a backup and rm -f {self.mark}; {anew}"
+        return f"put {self.path} back from a backup and rm -f {shell(self.mark)}; {anew}"
 
     def _compare_with_mark(self, sealed: Sealed) -> None:
         note = atomic.read(self.mark, 4096)
@@ -148,5 +149,5 @@ class VaultFile:
             ErrorKind.DAMAGED,
             "the settings were not opened",
             why,
-            f"if you put it there on purpose: rm {self.mark}",
+            f"if you put it there on purpose: rm {shell(self.mark)}",
         )

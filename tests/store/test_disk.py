@@ -129,6 +129,6 @@ except StoreError as error:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("not-writable |")
-    assert "permission denied" in done.stdout
-    assert "ls -ld" in done.stdout
+    assert "belongs to another user (uid 0)" in done.stdout
+    assert "chown -R" in done.stdout
     assert not list((folder / "vault").iterdir())
