@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import TextIO
@@ -99,6 +100,13 @@ class Ladder:
         return lines
 
 
+def _label(command: str) -> str:
+    """Where a command is to be run: in a shell, in Exchange Online PowerShell, or here once all is mended."""
+    if command.startswith("outmail check "):
+        return "then"
+    return "pwsh" if re.match(r"[A-Z][a-z]+-[A-Z]", command) else "run"
+
+
 def duration(seconds: float) -> str:
     """As a person reads it: "0.4 ms", "88 ms", "12.3 s"."""
     ms = seconds * 1000
@@ -118,8 +126,8 @@ def finding_lines(finding: Finding, indent: int) -> list[str]:
         lines += say.paragraph("who", finding.who, indent)
     label = ""
     for command in finding.commands:
-        # A check proves the remedy: it is to be run afterwards. Whole on one line: it is to be copied.
-        before, label = label, "then" if command.startswith("outmail check ") else "run"
+        # Whole on one line, however long: it is to be copied.
+        before, label = label, _label(command)
         lines.append(f"{'':{indent}}{label if label != before else '':<7}{harmless(command)}")
     if finding.docs:
         lines.append(f"{'':{indent}}{'read':<7}{harmless(finding.docs)}")

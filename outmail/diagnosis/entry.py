@@ -24,6 +24,9 @@ YOU, SERVER_ADMIN, TENANT_ADMIN, PROVIDER = (
 )
 """Who can mend it."""
 
+_KNOCK = "timeout 10 bash -c '</dev/tcp/$1/$2 && echo open' knock"
+"""Does a port take connections? Every Debian has bash and timeout, and many have no nc or telnet."""
+
 _LONGEST_VALUE = 250
 _LONGEST_WORDS = 500
 _SINGLE_QUOTES = "'\u2018\u2019\u201a\u201b"  # PowerShell takes each of them for a quote
@@ -58,12 +61,18 @@ class Entry:
             remedy=_sentence(self.remedy, gaps),
             commands=(
                 *_filled(self.commands, shell(case.context)),
+                *_sign_in(case, self.powershell),
                 *_filled(self.powershell, powershell(case.context)),
             ),
             where=self.where,
             docs=self.docs,
             who=self.who,
         )
+
+
+def _sign_in(case: Case, commands: tuple[str, ...]) -> tuple[str, ...]:
+    """What comes before any command of Exchange Online PowerShell; an Exchange of one's own needs none."""
+    return ("Connect-ExchangeOnline",) if commands and case.microsoft else ()
 
 
 def _sentence(template: str, gaps: Mapping[str, str]) -> str:
@@ -122,9 +131,11 @@ def shell(context: Context) -> dict[str, str]:
     show = "openssl x509 -noout -subject -issuer -dates -ext subjectAltName"
     return {
         **words,
-        "reach": f"nc -vz -w 10 {words['host']} {words['port']}" if reach else "",
+        "reach": f"{_KNOCK} {words['host']} {words['port']}" if reach else "",
         "openssl": talk,
         "certificate": f"{talk} | {show}" if talk else "",
+        "fingerprint": f"{talk} | openssl x509 -noout -fingerprint -sha256" if talk else "",
+        "save": f"{talk} | openssl x509 -out {shlex.quote(f'{host}.pem')}" if talk else "",
     }
 
 

@@ -70,7 +70,10 @@ NETWORK = (
         id="name-not-found",
         title="The name of the server was not found",
         cause="DNS knows no address for {host}. Most often the name is mistyped.",
-        remedy="Compare the name with the provider's page; if it is right, ask for its DNS entry.",
+        remedy=(
+            "Compare the name with the provider's page and correct it in the profile. If it is right, its "
+            "entry in DNS is missing: ask whoever keeps that domain."
+        ),
         when=lambda c: c.cause is Cause.NAME_NOT_FOUND,
         commands=("getent hosts {host}",),
     ),

@@ -126,10 +126,28 @@ def test_the_order_of_likely_causes_is_told_where_an_answer_is_ambiguous() -> No
         assert "Most likely first:" in entry.cause
 
 
+def test_exchange_online_is_signed_in_to_first_and_an_exchange_of_ones_own_is_not() -> None:
+    row = next(r for r in ROWS if r.id == "m365-smtp-auth-disabled")
+    assert diagnose(row.failure, row.context).commands[0] == "Connect-ExchangeOnline"
+    failure = Failure(
+        StepName.AUTHENTICATE, Scope.SIGN_IN, Verdict.FIX_SETTINGS, Cause.ANSWER, 535, "5.7.3", "535 5.7.3 no"
+    )
+    found = diagnose(failure, context(method="basic"))
+    assert found.id == "exchange-password-refused"
+    assert not any(c.startswith("Connect-") for c in found.commands)
+
+
+def test_a_self_signed_certificate_can_be_compared_and_saved() -> None:
+    failure = Failure(StepName.TLS, Scope.SERVER, Verdict.FIX_SETTINGS, Cause.CERTIFICATE_SELF_SIGNED)
+    commands = diagnose(failure, context(security="tls", port=465)).commands
+    assert commands[0].endswith("| openssl x509 -noout -fingerprint -sha256")
+    assert commands[1].endswith("| openssl x509 -out mail.example.org.pem")
+
+
 def test_the_account_and_the_sender_are_named_where_rights_are_missing() -> None:
     row = next(r for r in ROWS if r.id == "exchange-send-as-denied")
     found = diagnose(row.failure, row.context)
     grant = "Add-RecipientPermission -Identity 'helpdesk@example.org' -Trustee 'desk@example.org'"
-    assert found.commands == (f"{grant} -AccessRights SendAs",)
+    assert found.commands[-1] == f"{grant} -AccessRights SendAs"
     assert "helpdesk@example.org" in found.cause
     assert found.who == TENANT_ADMIN

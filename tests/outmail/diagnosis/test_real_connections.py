@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,8 +14,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from outmail.diagnosis.entry import shell
 from outmail.diagnosis.finding import Finding
 from tests.outmail.diagnosis.climbing import failing_resolver, found
+from tests.outmail.diagnosis.rows import context
 from tests.servers.pki import KeyPair, Pki
 from tests.servers.process import free_port
 from tests.servers.proxies import RunningProxy
@@ -22,6 +25,10 @@ from tests.servers.scripted import Act, ScriptedServer
 from tests.transports.watching import SWIFT, TINY, route
 from transports.routes import Protection, ProxyRoute
 from transports.secret import Secret
+
+
+def _run(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, shell=True, capture_output=True, text=True, timeout=30, check=False)
 
 
 class TestTheWayThere:
@@ -43,7 +50,15 @@ class TestTheWayThere:
         port = free_port()
         finding = await found(route(port))
         assert finding.id == "connection-refused"
-        assert finding.commands == (f"nc -vz -w 10 127.0.0.1 {port}",)
+        assert finding.commands[0].endswith(f" 127.0.0.1 {port}")
+        knocked = _run(finding.commands[0])
+        assert (knocked.returncode, knocked.stdout) == (1, "")
+        assert "refused" in knocked.stderr.lower()
+
+    def test_the_command_that_knocks_says_open(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = int(listener.getsockname()[1])
+            assert _run(shell(context(host="127.0.0.1", port=port))["reach"]).stdout == "open\n"
 
     @pytest.fixture
     def deaf_port(self) -> Iterator[int]:
