@@ -7,6 +7,7 @@ secrets must never show in a repr or a plain dump.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -31,6 +32,12 @@ class Security(StrEnum):
 
 
 DEFAULT_PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
+
+
+LONGEST = 1000
+"""Characters of one setting at most: a name or an address has some fifty."""
+
+MOST_PROFILES = 500
 
 
 def one_line(text: str) -> str:
@@ -67,9 +74,14 @@ def host(text: str) -> str:
     name = one_line(text).strip().rstrip(".")
     bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
     try:
-        return str(ipaddress.ip_address(bare))
+        found = str(ipaddress.ip_address(bare))
     except ValueError:
-        pass
+        found = ""
+    if found:
+        # The library takes anything as the name of an interface, spaces and commands too.
+        if not re.fullmatch(r"[^%]+(%[A-Za-z0-9._-]{1,15})?", found):
+            raise ValueError("is not an IP address: after % stands the name of a network interface")
+        return found
     if not name:
         raise ValueError("must not be empty")
     if re.fullmatch(r"[\d.]+", name):
@@ -132,7 +144,24 @@ def proxy_url(text: str) -> str:
     return url.rstrip("/")
 
 
-OneLine = Annotated[str, AfterValidator(one_line)]
+def setting(text: str) -> str:
+    """A line of a length that a person types."""
+    if len(text) > LONGEST:
+        raise ValueError(f"is longer than {LONGEST} characters")
+    return one_line(text)
+
+
+def file_path(text: str) -> str:
+    """Where a file is, from the root: a service does not run in the folder where its settings were typed."""
+    path = setting(text).strip()
+    if path.startswith("~/"):
+        path = os.path.expanduser(path)  # noqa: PTH111 - a Path would tidy the text
+    if not path.startswith("/"):
+        raise ValueError("must be the whole path, as /etc/ssl/private-ca.pem")
+    return path
+
+
+OneLine = Annotated[str, AfterValidator(setting)]
 Address = Annotated[str, AfterValidator(address)]
 Host = Annotated[str, AfterValidator(host)]
 WebUrl = Annotated[str, AfterValidator(web_url)]
@@ -221,7 +250,7 @@ class Proxy(_Part):
 class Tls(_Part):
     """What we trust: the system's certificates, and this file's besides."""
 
-    ca_file: OneLine | None = None
+    ca_file: Annotated[str, AfterValidator(file_path)] | None = None
 
 
 class Failover(_Part):
@@ -311,16 +340,30 @@ def contradictions(name: str, profile: Profile) -> list[Problem]:
             wrong("auth.username", "is missing: method is basic")
         if auth.password is None or not auth.password.get_secret_value():
             wrong("auth.password", "is missing: method is basic")
-        elif "\0" in auth.password.get_secret_value():
-            wrong("auth.password", "must not contain NUL")
+        else:
+            found += _one_word(at + "auth.password", auth.password)
         found += _in_the_clear(at, profile)
     if auth.method == "oauth" and auth.oauth is None:
         wrong("auth.oauth.client_id", "is missing: method is oauth")
     if profile.proxy and profile.proxy.password is not None and not profile.proxy.username:
         wrong("proxy.username", "is missing: the proxy has a password")
+    if profile.proxy:
+        found += _one_word(at + "proxy.password", profile.proxy.password)
+        if ":" in (profile.proxy.username or "") and profile.proxy.url.startswith("http:"):
+            wrong("proxy.username", "must not contain ':' (RFC 7617): the proxy would cut it off there")
     if profile.failover and profile.failover.profile == name:
         wrong("failover.profile", "must be another profile")
     return found
+
+
+def _one_word(field: str, password: SecretStr | None) -> list[Problem]:
+    """A password of several lines is one with something else behind it, and would be refused as wrong."""
+    text = password.get_secret_value() if password else ""
+    if "\0" in text:
+        return [Problem(field, "must not contain NUL")]
+    if "\n" in text or "\r" in text:
+        return [Problem(field, "has several lines: a password is one")]
+    return []
 
 
 def _in_the_clear(at: str, profile: Profile) -> list[Problem]:
@@ -341,6 +384,8 @@ def _in_the_clear(at: str, profile: Profile) -> list[Problem]:
 def check_whole(settings: Settings) -> None:
     """Raise SettingsInvalid with every contradiction of every profile, and of the settings as one."""
     found = [p for name, profile in settings.profiles.items() for p in contradictions(name, profile)]
+    if len(settings.profiles) > MOST_PROFILES:
+        found.append(Problem("profiles", f"are {len(settings.profiles)}: there may be {MOST_PROFILES}"))
     for name, profile in settings.profiles.items():
         other = profile.failover.profile if profile.failover else None
         if other and other not in settings.profiles:

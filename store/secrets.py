@@ -55,6 +55,8 @@ class SecretReader:
         if not isinstance(value, str) or not value or "\0" in value:
             raise NoSecret(f"{form} must be a text in quotes")
         text = {"file": self._file, "env": self._variable, "command": self._command}[form](value)
+        if form == "command" and not at.endswith(".certificate"):
+            text = text.partition("\n")[0].removesuffix("\r")  # as `pass` keeps notes below it
         if not text:
             raise NoSecret(f"is empty: nothing came from the {'variable' if form == 'env' else form}")
         return SecretStr(text)
@@ -68,7 +70,7 @@ class SecretReader:
         if data is None:
             raise NoSecret(f"cannot be read: there is no file {path}")
         try:
-            return _chomp(data.decode())
+            return _chomp(data.decode("utf-8-sig"))  # an editor's byte order mark is no part of it
         except UnicodeDecodeError:
             raise NoSecret(f"cannot be read from {path}: it is not UTF-8 text") from None
 

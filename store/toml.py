@@ -86,7 +86,7 @@ def _parse(text: str) -> Json:
     if len(text) > LIMIT:
         raise SettingsInvalid([Problem("", f"the file is longer than {LIMIT // 1024} KiB")])
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text.removeprefix("\ufeff"))
     except RecursionError:
         raise SettingsInvalid([Problem("", "is not TOML: it is nested too deeply")]) from None
     except ValueError as error:  # TOMLDecodeError, and a number with thousands of digits

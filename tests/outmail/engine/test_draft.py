@@ -71,7 +71,7 @@ profiles = st.builds(
         st.none() | lines,
         st.none() | secrets,
     ),
-    tls=st.none() | st.fixed_dictionaries({"ca_file": st.none() | lines}),
+    tls=st.none() | st.fixed_dictionaries({"ca_file": st.none() | lines.map(lambda text: f"/{text}")}),
     failover=st.none()
     | st.builds(Failover, profile=st.none() | names, failback=st.sampled_from(["manual", "automatic"])),
 )
