@@ -51,7 +51,6 @@ class DemoSession:
             folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="practice-", dir=self.home))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             self.tenant = await stack.enter_async_context(PracticeTenant(folder, self._slow_seconds))
-            await asyncio.to_thread(prepare_home, self.tenant, self.home, self._keys)
             self.profiles = tuple(self.tenant.profiles().profiles)
             self.control = Control(self.tenant, self.ended.set)
             path = locate(str(self.home)).run / SOCKET_NAME
@@ -61,6 +60,9 @@ class DemoSession:
                 await listening.open()
                 stack.push_async_callback(listening.close)
                 self.socket = path
+            # After the socket, which only one tenant of a home can have: the profiles of one that
+            # runs here already must not be led to ports that nobody serves.
+            await asyncio.to_thread(prepare_home, self.tenant, self.home, self._keys)
             self._stack = stack.pop_all()
         return self
 

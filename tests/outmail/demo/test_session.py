@@ -122,6 +122,7 @@ async def test_a_home_too_deep_for_a_socket_has_none(tmp_path: Path) -> None:
 async def test_two_tenants_in_one_home_are_refused(tmp_path: Path) -> None:
     # A home of its own: pytest's path may be too long for a socket.
     async with DemoSession(keys=NO_KEYS) as first:
+        before = settings_of(first.home)
         with pytest.raises(OSError, match="another practice tenant"):
             async with DemoSession(first.home, keys=NO_KEYS):
                 pass
@@ -129,6 +130,7 @@ async def test_two_tenants_in_one_home_are_refused(tmp_path: Path) -> None:
         _reader, writer = await asyncio.open_unix_connection(first.socket)
         writer.close()
         assert len([name for name in names_in(first.home) if name.startswith("practice-")]) == 1
+        assert settings_of(first.home) == before  # its profiles lead to the one that runs
 
 
 async def test_a_damaged_vault_is_told_and_left_alone(tmp_path: Path) -> None:
