@@ -49,9 +49,9 @@ TLS_ENTRIES = (
         title="The server's certificate is self-signed",
         cause="{host} vouches for itself; no authority that this machine trusts does.",
         remedy=(
-            "If the server is yours, compare the fingerprint (first command) with the one on the server, "
-            "save the certificate (second command) and enter the file as tls.ca_file. If not, do not "
-            "connect: somebody may sit on the line."
+            "If the server is yours, compare the certificate's fingerprint with the one on the server, "
+            "save the certificate and enter its file as tls.ca_file. If not, do not connect: somebody "
+            "may sit on the line."
         ),
         when=lambda c: c.cause is Cause.CERTIFICATE_SELF_SIGNED,
         commands=("{fingerprint}", "{save}"),

@@ -60,15 +60,8 @@ class Composed:
 def attach(path: Path) -> Attachment:
     """Read a file to attach. Raises EngineError when it cannot be read or is too large."""
     try:
-        size = path.stat().st_size
-        if size > _MOST_ATTACHED:
-            raise EngineError(
-                Refusal.INPUT,
-                f"cannot attach {path.name}",
-                f"it has {size // 1048576} MB, and no provider takes more than 150",
-                "put the file where it can be fetched and send the link",
-            )
-        return Attachment(path.name, path.read_bytes())
+        with path.open("rb") as file:  # a device or a pipe tells no size, so the bytes are counted
+            content = file.read(_MOST_ATTACHED + 1)
     except OSError as error:
         raise EngineError(
             Refusal.FILE,
@@ -76,6 +69,14 @@ def attach(path: Path) -> Attachment:
             (error.strerror or str(error)).lower(),
             "check the path and its permissions",
         ) from error
+    if len(content) > _MOST_ATTACHED:
+        raise EngineError(
+            Refusal.INPUT,
+            f"cannot attach {path.name}",
+            f"it has more than {_MOST_ATTACHED // 1048576} MB, and no provider takes that",
+            "put the file where it can be fetched and send the link",
+        )
+    return Attachment(path.name, content)
 
 
 def new_message_id(profile: Profile) -> str:
@@ -181,6 +182,8 @@ def _address(where: str, text: str) -> Address:
     """One address; the parser never splits at a comma inside quotes ("Last, First" <a@b>)."""
     try:
         one_line(text)
+        if not text.strip():
+            raise ValueError("no address is given")
         names = email.utils.getaddresses([text])
         if len(names) != 1:
             raise ValueError(f"these are {len(names)} addresses, and one is needed here")
@@ -189,7 +192,10 @@ def _address(where: str, text: str) -> Address:
     except ValueError as error:
         shown = "".join(c if c.isprintable() else "?" for c in text[:80])
         raise EngineError(
-            Refusal.INPUT, f"{where}: {shown}", str(error), "write one address, as name@example.org"
+            Refusal.INPUT,
+            f"{where}: {shown}".removesuffix(": "),
+            str(error),
+            "write one address, as name@example.org",
         ) from error
 
 

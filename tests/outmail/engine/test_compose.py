@@ -113,8 +113,9 @@ def test_no_field_gets_out_of_its_header(where: str, poison: str) -> None:
     "nonsense", ["", "a", "a@", "@b.org", "a b@c.org", "a@b.org, c@d.org", "a@b..org", "<>"]
 )
 def test_what_is_no_address_is_refused_by_name(nonsense: str) -> None:
-    with pytest.raises(EngineError, match="To: "):
+    with pytest.raises(EngineError, match="^To: ") as caught:
         compose(profile(), Draft((nonsense,), "s", "t"))
+    assert "::" not in str(caught.value)
 
 
 def test_nobody_to_send_to() -> None:
@@ -135,6 +136,13 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(EngineError) as caught:
         attach(tmp_path / "absent.pdf")
     assert caught.value.kind is Refusal.FILE
+
+
+def test_a_device_that_never_ends_is_no_attachment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("outmail.engine.compose._MOST_ATTACHED", 1024 * 1024)
+    with pytest.raises(EngineError, match="it has more than 1 MB") as caught:
+        attach(Path("/dev/zero"))
+    assert caught.value.kind is Refusal.INPUT
 
 
 def words(header: str) -> str:
