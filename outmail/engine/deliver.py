@@ -81,7 +81,9 @@ def _taken(receipt: Receipt, climb: Climb, tried: _Tried) -> SendReport:
             else ""
         ),
         finding=diagnose(refused[0], climb.context) if refused else None,
-        temporary=bool(refused) and all(f.verdict is Verdict.RETRY for f in refused),
+        # Not "try again later", whatever was said of the others: the same mail sent again would
+        # reach those a second time for whom it was taken.
+        temporary=False,
     )
 
 

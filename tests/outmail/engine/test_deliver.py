@@ -17,6 +17,8 @@ from outmail.engine.errors import EngineError
 from outmail.engine.report import Progress, SendReport, send_json
 from outmail.engine.sample import sample
 from store.profiles import Profile
+from tests.servers.scripted import ScriptedServer
+from transports.base import Envelope
 
 
 @pytest.fixture
@@ -155,3 +157,21 @@ async def test_the_sample_mail_s_address_is_checked_before_anything_is_connected
     with pytest.raises(EngineError):
         await sample("practice", practice(tenant), "no address\r\nBcc: x@y.test", watch=seen.append)
     assert seen == []
+
+
+async def test_taken_for_some_is_never_for_the_same_mail_to_be_tried_again() -> None:
+    # A script that repeats on "try later" would send it twice to the one who has it.
+    script = {"RCPT": [b"250 2.1.5 Ok\r\n", b"451 4.3.2 Try later\r\n"]}
+    async with ScriptedServer(script) as server:
+        profile = Profile.model_validate(
+            {
+                "protocol": "smtp",
+                "from_address": "a@example.test",
+                "smtp": {"host": server.host, "port": server.port, "security": "none"},
+            }
+        )
+        mail = Envelope("a@example.test", ("b@example.test", "c@example.test"), b"Subject: x\r\n\r\nx\r\n")
+        report = await deliver("p", profile, mail, "<x@example.test>", watch=lambda _progress: None)
+    assert [r.finding is None for r in report.recipients] == [True, False]
+    assert not report.ok
+    assert not report.temporary
