@@ -165,12 +165,12 @@ class SmtpTransport:
     def _own_name(self, wire: Wire) -> str:
         """RFC 5321, section 4.1.4: our name, or the address where this machine has no full name."""
         if self._route.ehlo_name:
-            return self._route.ehlo_name
+            own = self._route.ehlo_name
+            return _literal(own) if is_address(own) else own
         name = socket.gethostname().rstrip(".")
         if "." in name and _NAME.fullmatch(name):
             return name
-        ip = wire.local_ip.split("%", 1)[0]
-        return f"[IPv6:{ip}]" if ":" in ip else f"[{ip}]"
+        return _literal(wire.local_ip)
 
     def _refuse_unsafe(self, text: str, step: StepName) -> None:
         if _UNSAFE.search(text) or not text:
@@ -226,6 +226,12 @@ class SmtpTransport:
         if wire is not None:
             async with silent().step(StepName.SEND) as step:
                 await wire.quit(step, self._route.timeouts.quit)
+
+
+def _literal(address: str) -> str:
+    """An IP address in place of a name (RFC 5321, section 4.1.3)."""
+    ip = address.split("%", 1)[0]
+    return f"[IPv6:{ip}]" if ":" in ip else f"[{ip}]"
 
 
 def _starttls_refused(reply: Reply) -> TransportError:

@@ -336,3 +336,15 @@ async def test_an_open_that_fails_leaves_nothing_open(script: Script) -> None:
             await opening(route(server.port, "starttls", login=login("u", "p")))
             async with asyncio.timeout(5):
                 await server.gone.wait()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("192.0.2.1", "[192.0.2.1]"), ("2001:db8::1", "[IPv6:2001:db8::1]"), ("a.test", "a.test")],
+)
+async def test_an_address_as_our_own_name_is_said_as_rfc_5321_wants(name: str, said: str) -> None:
+    async with ScriptedServer() as server:
+        way = SmtpTransport(route(server.port, ehlo_name=name))
+        await way.open(Watcher().trace)
+        await way.close()
+    assert server.heard[0] == f"EHLO {said}"

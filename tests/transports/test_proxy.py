@@ -236,3 +236,14 @@ async def test_dovecot_through_socks(dovecot: Dovecot, socks_proxy: RunningProxy
         "sender",
         "permission",
     ]
+
+
+async def test_a_socks_proxy_that_hangs_up_is_asked_again_later() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(3)
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        failure, _ = await refused(ProxyRoute(f"socks5://127.0.0.1:{port}"))
+    assert summary(failure) == ("proxy", "server", "retry", "proxy-refused")

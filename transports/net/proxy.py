@@ -205,4 +205,6 @@ def _socks_refusal(error: ProxyError) -> TransportError:
     # Without a code it is the conversation before it: the sign-in, or no SOCKS at all.
     if "authentication" in words.lower():
         return _refused(Cause.PROXY_SIGN_IN, Verdict.FIX_SETTINGS, words)
-    return _refused(Cause.PROXY_REFUSED, Verdict.FIX_SETTINGS, words)
+    # A proxy that hangs up is restarting or full as often as it is none.
+    verdict = Verdict.RETRY if "closed" in words.lower() else Verdict.FIX_SETTINGS
+    return _refused(Cause.PROXY_REFUSED, verdict, words)
