@@ -113,7 +113,7 @@ def test_no_field_gets_out_of_its_header(where: str, poison: str) -> None:
     "nonsense", ["", "a", "a@", "@b.org", "a b@c.org", "a@b.org, c@d.org", "a@b..org", "<>"]
 )
 def test_what_is_no_address_is_refused_by_name(nonsense: str) -> None:
-    with pytest.raises(EngineError, match="^To: ") as caught:
+    with pytest.raises(EngineError, match=r"^To: ") as caught:
         compose(profile(), Draft((nonsense,), "s", "t"))
     assert "::" not in str(caught.value)
 
