@@ -144,6 +144,14 @@ class Vault:
 
     def status(self) -> KeyStatus:
         """How the vault is locked and whether the key at hand opens it; trouble is told, not raised."""
+        status = self._status()
+        if status.problem and status.problem.kind in {ErrorKind.WRONG_KEY, ErrorKind.DAMAGED}:
+            with self.files.lock_if_possible():  # as in load: it may have been replaced while we read
+                self._read_key_again()
+                status = self._status()
+        return status
+
+    def _status(self) -> KeyStatus:
         known = KeyStatus(self.files.path, False)
         try:
             known = KeyStatus(self.files.path, self.exists())

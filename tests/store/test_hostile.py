@@ -192,3 +192,24 @@ def test_a_closed_or_impossible_descriptor_is_told(tmp_path: Path) -> None:
         with pytest.raises(StoreError) as caught:
             vault.save(settings(), vault.load(), "me")
         assert caught.value.kind is ErrorKind.KEY_MISSING
+
+
+def test_a_save_between_two_reads_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings are read, then the mark: a save in between makes the first look older than the second."""
+    vault, other = _saved(tmp_path), Vault(tmp_path, KeyOptions(env={}))
+    read, saves = atomic.read, [True]
+
+    def read_late(path: Path, limit: int) -> bytes | None:
+        data = read(path, limit)
+        if path == vault.files.path and saves.pop():
+            saves.append(False)
+            other.save(settings("b.example.org"), other.load(), "another")
+        else:
+            saves.append(False)
+        return data
+
+    for look in (lambda: vault.status().problem, lambda: vault.load() and None):
+        saves[:] = [True]
+        with monkeypatch.context() as patched:
+            patched.setattr(atomic, "read", read_late)
+            assert look() is None
