@@ -17,7 +17,7 @@ from outmail.engine.errors import EngineError
 from outmail.engine.report import Progress, SendReport, send_json
 from outmail.engine.sample import sample
 from store.profiles import Profile
-from tests.servers.scripted import ScriptedServer
+from tests.servers.scripted import Script, ScriptedServer
 from transports.base import Envelope
 
 
@@ -161,7 +161,7 @@ async def test_the_sample_mail_s_address_is_checked_before_anything_is_connected
 
 async def test_taken_for_some_is_never_for_the_same_mail_to_be_tried_again() -> None:
     # A script that repeats on "try later" would send it twice to the one who has it.
-    script = {"RCPT": [b"250 2.1.5 Ok\r\n", b"451 4.3.2 Try later\r\n"]}
+    script: Script = {"RCPT": [b"250 2.1.5 Ok\r\n", b"451 4.3.2 Try later\r\n"]}
     async with ScriptedServer(script) as server:
         profile = Profile.model_validate(
             {
