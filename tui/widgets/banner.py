@@ -49,6 +49,17 @@ class BannerLine(Static):
         self.update(Content(f"! {text}"))
 
 
+def key_lines(keys: Iterable[Content], width: int) -> list[Content]:
+    """Keys with their words in as few lines as hold them; a key is never parted from its word."""
+    lines = [Content("")]
+    for key in keys:
+        if lines[-1].cell_length and lines[-1].cell_length + 2 + key.cell_length > width:
+            lines.append(key)
+        else:
+            lines[-1] = Content.assemble(lines[-1], "  ", key) if lines[-1].cell_length else key
+    return lines
+
+
 class KeyBar(Widget):
     """The keys that work now. It takes a second line rather than hide one."""
 
@@ -66,18 +77,16 @@ class KeyBar(Widget):
                 yield binding
 
     def _lines(self, width: int) -> list[Content]:
-        lines: list[Content] = []
-        line = Content("")
-        for binding in self._keys():
-            key = Content.assemble(
-                (self.app.get_key_display(binding), "bold $footer-key-foreground"),
-                f" {binding.description}  ",
-            )
-            if line.cell_length and line.cell_length + key.cell_length - 2 > width:
-                lines.append(line)
-                line = Content("")
-            line += key
-        return [*lines, line]
+        return key_lines(
+            (
+                Content.assemble(
+                    (self.app.get_key_display(binding), "bold $footer-key-foreground"),
+                    f" {binding.description}",
+                )
+                for binding in self._keys()
+            ),
+            width,
+        )
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many lines as the keys need."""

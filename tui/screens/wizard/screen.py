@@ -28,7 +28,7 @@ from tui.screens.wizard.sender import SenderPage
 from tui.screens.wizard.servers import ServersPage
 from tui.screens.wizard.session import Session
 from tui.screens.wizard.stepper import Stepper
-from tui.widgets.banner import TitleBar
+from tui.widgets.banner import TitleBar, key_lines
 from tui.widgets.field import Choice, Field
 
 _PAGES: tuple[type[WizardPage], ...] = (
@@ -128,15 +128,17 @@ class WizardScreen(Frame[str | None]):
         escape = [("Esc", "Cancel the check" if page.busy else "Leave")]
         words = f"Back to {at.TITLES[self._back_to]}" if self._back_to else page.next_words()
         keys = [*page.other_keys(), *back, *escape]
-        self.query_one("#wizard-keys", Static).update(
-            Content.assemble(
-                (f" Enter  {words} ", "bold reverse"),
-                *(
-                    Content.assemble("  ", (key, "bold $text-accent"), " ", (word, "dim"))
-                    for key, word in keys
-                ),
-            )
-        )
+        shown = [
+            Content.styled(f" Enter  {words} ", "bold reverse"),
+            *(Content.assemble((key, "bold $text-accent"), " ", (word, "dim")) for key, word in keys),
+        ]
+        bar = self.query_one("#wizard-keys", Static)
+        bar.update(Content("\n").join(key_lines(shown, self.size.width - 2)))
+
+    def on_resize(self) -> None:
+        """The keys take another line rather than hide one."""
+        if self.query(WizardPage):
+            self._draw()
 
     # --- turning pages
 
