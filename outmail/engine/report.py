@@ -11,6 +11,11 @@ from transports.base import Status, Step
 Json = dict[str, object]
 
 
+def server_labels(count: int) -> list[str]:
+    """What the servers of a profile are called, in order: primary, alternate, alternate-2 …"""
+    return ["primary", "alternate", *(f"alternate-{n}" for n in range(2, count))][:count]
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """A step of one server, as it stands now; streamed to whoever watches."""

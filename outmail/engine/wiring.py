@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from outmail.diagnosis.finding import Context
 from outmail.engine.errors import EngineError, Refusal
 from outmail.engine.presets import by_host
+from outmail.engine.report import server_labels
 from store.profiles import Profile, Server
 from transports.base import StepName, Transport
 from transports.routes import Login, ProxyRoute, ServerAddress, SmtpRoute, Timeouts
@@ -29,11 +30,6 @@ class Candidate:
         return self.server.address
 
 
-def labels(count: int) -> list[str]:
-    """What the servers of a profile are called: primary, alternate, alternate-2 …"""
-    return ["primary", "alternate", *(f"alternate-{n}" for n in range(2, count))][:count]
-
-
 def candidates(name: str, profile: Profile, which: str | None = None) -> list[Candidate]:
     """The servers to use, in order: all of them, or the one (or the alternates) asked for.
 
@@ -42,7 +38,7 @@ def candidates(name: str, profile: Profile, which: str | None = None) -> list[Ca
     """
     _supported(name, profile)
     servers = profile.servers
-    everyone = [Candidate(label, s) for label, s in zip(labels(len(servers)), servers, strict=True)]
+    everyone = [Candidate(label, s) for label, s in zip(server_labels(len(servers)), servers, strict=True)]
     if which is None or which == "all":
         return everyone
     chosen = [c for c in everyone if c.label == which]

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import Worker
 
-from outmail.engine.report import Progress, SendReport
+from outmail.engine.report import Progress, SendReport, server_labels
 from transports.base import Status
 from tui.desk import Desk
 from tui.messages import JobRefused, SampleEnded, StepSeen
@@ -69,12 +69,11 @@ class SampleScreen(Frame[None]):
 
     def _servers(self) -> list[Option]:
         servers = self._profile.servers
-        labels = ["primary", "alternate", *(f"alternate-{n}" for n in range(2, len(servers)))]
         return [
             Option(_AUTO, "automatic: the primary, then the next"),
             *(
                 Option(label, f"{label} {server.address}")
-                for label, server in zip(labels, servers, strict=False)
+                for label, server in zip(server_labels(len(servers)), servers, strict=True)
             ),
         ]
 
