@@ -25,6 +25,9 @@ class OnTerminal:
     """A command on a terminal of its own; what it shows is read with `until` and `end`."""
 
     def __init__(self, home: Path, *argv: str, env: Mapping[str, str] | None = None) -> None:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # Tests in the background of a script ignore Ctrl-C, and so would the program.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         master, slave = pty.openpty()
         self._master = master
         self.shown = ""
