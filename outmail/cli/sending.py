@@ -11,7 +11,6 @@ from outmail.cli import say
 from outmail.cli.exits import Exit, of_send
 from outmail.cli.ladder import Ladder, duration
 from outmail.engine.report import SendReport, Watch, send_json
-from transports.base import Verdict
 
 if TYPE_CHECKING:
     from outmail.engine.workspace import Workspace
@@ -81,14 +80,9 @@ def _say_passed_over(report: SendReport) -> None:
 
 def _say_failure(report: SendReport, *, shown: bool) -> None:
     found = report.finding
-    what = "perhaps sent" if _uncertain(report) else "not sent to all" if _partly(report) else "not sent"
+    what = "perhaps sent" if report.uncertain else "not sent to all" if _partly(report) else "not sent"
     say.error(what, f"{report.address}: {report.error}", "" if shown or not found else found.remedy)
 
 
 def _partly(report: SendReport) -> bool:
     return any(r.finding is None for r in report.recipients)
-
-
-def _uncertain(report: SendReport) -> bool:
-    steps = report.attempts[-1].steps if report.attempts else ()
-    return any(p.step.failure and p.step.failure.verdict is Verdict.UNCERTAIN for p in steps)

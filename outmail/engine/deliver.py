@@ -104,6 +104,7 @@ def _failed(error: TransportError, mail: Envelope, climb: Climb, tried: _Tried) 
         error=finding.title,
         finding=finding,
         temporary=failure.verdict is Verdict.RETRY,
+        uncertain=failure.verdict is Verdict.UNCERTAIN,
         sign_in=failure.scope is Scope.SIGN_IN or failure.verdict is Verdict.FIX_SETTINGS,
     )
 

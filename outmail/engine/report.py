@@ -85,6 +85,7 @@ class SendReport:
     error: str = ""  # one sentence, "" when ok
     finding: Finding | None = None
     temporary: bool = False  # the same mail may go through later
+    uncertain: bool = False  # the connection broke before the answer: it may have been taken
     sign_in: bool = False  # the failure is one of the sign-in or the settings
 
 
@@ -159,5 +160,6 @@ def send_json(report: SendReport) -> Json:
     }
     if not report.ok:
         found["error"] = report.error
+        found["uncertain"] = report.uncertain
         found["diagnosis"] = finding_json(report.finding) if report.finding else None
     return found

@@ -90,6 +90,8 @@ async def test_a_refusal_or_an_uncertain_end_never_goes_to_the_alternate(
     assert not report.ok
     assert report.finding is not None
     assert report.finding.id == finding
+    assert report.uncertain == (finding == "uncertain")
+    assert send_json(report)["uncertain"] is report.uncertain
     assert [a.server for a in report.attempts] == ["primary"]
     assert not [m for m in tenant.mails if m.server == "alternate"]
 
