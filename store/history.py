@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from store.changes import Change
-from store.errors import ErrorKind, StoreError, cannot_write, shell
+from store.errors import ErrorKind, StoreError, cannot_read, cannot_write, shell
 from store.paths import give_to_owner, private_folder, there
 
 BUSY = 10.0
@@ -121,7 +121,9 @@ class History:
         """
         if not there(self.path):
             return []
-        with self._base() as base:
+        with self._reading() as base:
+            if not _refuse_later_format(base, self.path):
+                return []  # made, and never written to
             try:
                 found = _deliveries(base, limit, message_id)
                 if message_id is None:
@@ -132,15 +134,8 @@ class History:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection; leaving it by an exception leaves the history as it was."""
         private_folder(self.path.parent)
-        with self._base() as base:
-            base.execute("BEGIN IMMEDIATE")
-            yield base
-            base.execute("COMMIT")
-
-    @contextlib.contextmanager
-    def _base(self) -> Iterator[sqlite3.Connection]:
-        """A connection; closing it without COMMIT leaves the history as it was."""
         try:
             # SQLite gives the mode of this file to those it makes beside it.
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -151,24 +146,64 @@ class History:
                 os.close(handle)
         except OSError as error:
             raise cannot_write(self.path, error) from error
-        base: sqlite3.Connection | None = None
-        try:
-            base = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)
+        with _connected(self.path, str(self.path), "written") as base:
             _prepare(base, self.path)
+            base.execute("BEGIN IMMEDIATE")
             yield base
-        except sqlite3.Error as error:
-            raise _failed(self.path, error) from error
-        finally:
-            if base is not None:
-                base.close()
+            base.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that changes nothing; on a disk that takes no writes, without SQLite's own files."""
+        try:
+            os.close(os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        except OSError as error:
+            raise cannot_read(self.path, error) from error
+        name = f"{self.path.absolute().as_uri()}?mode=ro"
+        if not _answers(name):
+            name += "&immutable=1"  # a full or read-only disk: SQLite cannot make its files beside it
+        with _connected(self.path, name, "read") as base:
+            yield base
+
+
+def _answers(name: str) -> bool:
+    """Whether SQLite can read it in the usual way, or fails for a reason of the file's own."""
+    try:
+        with contextlib.closing(sqlite3.connect(name, timeout=BUSY, uri=True)) as base:
+            base.execute("PRAGMA user_version").fetchone()
+    except sqlite3.OperationalError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        return code not in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+    except sqlite3.DatabaseError:
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def _connected(path: Path, name: str, done: str) -> Iterator[sqlite3.Connection]:
+    base: sqlite3.Connection | None = None
+    try:
+        base = sqlite3.connect(name, timeout=BUSY, isolation_level=None, uri=name.startswith("file:"))
+        yield base
+    except sqlite3.Error as error:
+        raise _failed(path, error, done) from error
+    finally:
+        if base is not None:
+            base.close()
 
 
 def _prepare(base: sqlite3.Connection, path: Path) -> None:
     base.execute("PRAGMA foreign_keys = ON")
     base.execute("PRAGMA synchronous = FULL")
-    version = base.execute("PRAGMA user_version").fetchone()[0]
-    if version == _VERSION:
+    if _refuse_later_format(base, path) == _VERSION:
         return
+    base.execute("PRAGMA journal_mode = WAL")
+    base.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+
+
+def _refuse_later_format(base: sqlite3.Connection, path: Path) -> int:
+    """The format of the file, 0 for an empty one. Raises StoreError for one we do not know."""
+    version = int(base.execute("PRAGMA user_version").fetchone()[0])
     if version > _VERSION:
         raise StoreError(
             ErrorKind.UNREADABLE,
@@ -176,8 +211,7 @@ def _prepare(base: sqlite3.Connection, path: Path) -> None:
             f"a later outmail wrote it (format {version})",
             "upgrade outmail on this machine",
         )
-    base.execute("PRAGMA journal_mode = WAL")
-    base.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+    return version
 
 
 def _deliveries(base: sqlite3.Connection, limit: int, message_id: str | None) -> list[Entry]:
@@ -218,15 +252,24 @@ def _damaged(path: Path) -> StoreError:
     )
 
 
-def _failed(path: Path, error: sqlite3.Error) -> StoreError:
-    what = "the history was not written"
+def _no_room(folder: Path) -> bool:
+    """SQLite calls a disk too full for its files beside the database an I/O error."""
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False
+
+
+def _failed(path: Path, error: sqlite3.Error, done: str) -> StoreError:
+    what = f"the history was not {done}"
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _no_room(path.parent)):
         return StoreError(ErrorKind.FULL, what, "the disk is full", f"make room: df -h {shell(path.parent)}")
     if code == sqlite3.SQLITE_BUSY:
         return StoreError(
-            ErrorKind.LOCKED, what, "another process is writing it", f"see which: fuser -v {shell(path)}"
+            ErrorKind.LOCKED, what, "another process is writing to it", f"see which: fuser -v {shell(path)}"
         )
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return _damaged(path)
-    return StoreError(ErrorKind.NOT_WRITABLE, what, str(error), f"look at it: ls -la {shell(path.parent)}")
+    kind = ErrorKind.NOT_WRITABLE if done == "written" else ErrorKind.UNREADABLE
+    return StoreError(kind, what, str(error), f"look at it: ls -la {shell(path.parent)}")

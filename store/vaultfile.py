@@ -14,7 +14,7 @@ from pathlib import Path
 
 from store import atomic
 from store.container import LIMIT, Damaged, Newer, Sealed, parse
-from store.errors import ErrorKind, StoreError, reason, shell
+from store.errors import ErrorKind, StoreError, cannot_read, shell
 from store.lock import WAIT, locked
 from store.paths import private_folder, there
 
@@ -68,17 +68,15 @@ class VaultFile:
             atomic.write(self.mark, f"{text} {sha256(text.encode()).hexdigest()}\n".encode())
 
     def forget_previous(self) -> None:
-        """Let the previous revision be the present one: with a new key the old one opens no more."""
+        """Let the previous revision be the present one: with a new key the old one opens no more.
+
+        A copy and no link: what damages the one must not damage the other. Raises StoreError.
+        """
         try:
-            atomic.keep(self.path, self.previous)
-            atomic.sync_folder(self.folder)
+            present = self.path.read_bytes()
         except OSError as error:
-            raise StoreError(
-                ErrorKind.NOT_WRITABLE,
-                f"{self.previous} was not replaced",
-                reason(error),
-                f"make room in {self.folder} and do it again: outmail key rotate",
-            ) from error
+            raise cannot_read(self.path, error) from error
+        atomic.write(self.previous, present)
 
     @contextlib.contextmanager
     def lock(self, who: str, wait: float = WAIT) -> Iterator[None]:

@@ -29,6 +29,7 @@ from store.vault import Snapshot
 from tests.store import samples
 one, NOW = samples.vault(home / "vault"), datetime.now(UTC)
 base = one.save(samples.settings("a"), one.load(), "ann")
+History(home / "spool").record_settings([Change("f", "", "first")], "ann", NOW)
 exec(os.environ.get("THEN", ""))
 before = samples.files(home / "vault")
 for work in (
@@ -44,6 +45,7 @@ for work in (
         print("no error")
     assert samples.vault(home / "vault").load() == base
     assert not list((home / "vault").glob(".*tmp")), list((home / "vault").iterdir())
+print("read", len(History(home / "spool").entries()))
 print("same" if samples.files(home / "vault")["settings.vault"] == before["settings.vault"] else "other")
 """
 
@@ -84,20 +86,22 @@ def mount(tmp_path: Path, options: str, then: str) -> list[str]:
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
-    save, rotate, history, same = mount(tmp_path, "size=256k,mode=700", FILL)
+    save, rotate, history, read, same = mount(tmp_path, "size=256k,mode=700", FILL)
     for line in (save, rotate, history):
         assert line.startswith("full |")
         assert "the disk is full" in line
         assert "df -h" in line
+    assert read == "read 1", "what was written before can be read"
     assert same == "same"
 
 
 def test_a_disk_that_became_read_only(tmp_path: Path) -> None:
     then = "import subprocess; subprocess.run(['mount', '-o', 'remount,ro', str(home)], check=True)"
-    save, rotate, history, same = mount(tmp_path, "size=4m,mode=700", then)
+    save, rotate, history, read, same = mount(tmp_path, "size=4m,mode=700", then)
     for line in (save, rotate, history):
         assert line.startswith("not-writable |")
         assert "read-only file system" in line
+    assert read == "read 1", "what was written before can be read"
     assert same == "same"
 
 

@@ -77,13 +77,27 @@ def test_private_files_without_secrets(tmp_path: Path) -> None:
     history = History(folder)
     history.record_settings(compare(Settings(), samples.settings("a", "b")), "ann", NOON)
     history.record_settings(compare(samples.settings("a"), Settings()), "ann", NOON)
-    with history._base() as base:  # while it is open, the files beside it are there
-        base.execute("BEGIN IMMEDIATE")
+    with history._writing():  # while it is open, the files beside it are there
         assert {p.stat().st_mode & 0o777 for p in folder.iterdir()} == {0o600}
         assert len(list(folder.iterdir())) == 3
         assert all(samples.MARK.encode() not in p.read_bytes() for p in folder.iterdir())
     shown = {c.new for e in history.entries(9) for c in e.changes if c.field.endswith("password")}
     assert shown == {"(secret)", ""}
+
+
+def test_reading_changes_nothing_and_works_where_nothing_can_be_written(tmp_path: Path) -> None:
+    history = History(tmp_path / "spool")
+    history.record_delivery(delivery(0))
+    before = history.path.read_bytes()
+    history.path.chmod(0o400)
+    assert len(history.entries()) == 1
+    assert history.path.read_bytes() == before
+    assert history.path.stat().st_mode & 0o777 == 0o400
+
+
+def test_a_history_that_was_never_written_to_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "history.db").touch()
+    assert History(tmp_path).entries() == []
 
 
 def test_a_damaged_history_is_told(tmp_path: Path) -> None:
