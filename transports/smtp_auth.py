@@ -22,7 +22,6 @@ _LONGEST_LINE = 512
 """RFC 5321, section 4.5.3.1.4, with CRLF; servers cut or refuse what is longer."""
 
 _REVEALING = frozenset({"PLAIN", "LOGIN"})
-_KNOWN = ("PLAIN", "LOGIN", "CRAM-MD5")
 _HIDDEN = "***"
 
 

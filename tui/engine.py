@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from outmail.engine.report import CheckReport, SendReport, Watch
     from store.changes import Change
     from store.history import Entry
+    from store.paths import Paths
     from store.profiles import Profile, Settings
     from transports.base import StepName
 
@@ -71,6 +72,16 @@ class WorkspaceLike(Protocol):
     @property
     def history(self) -> HistoryLike:
         """What was sent and changed."""
+        ...
+
+    @property
+    def paths(self) -> Paths:
+        """Where it lies."""
+        ...
+
+    @property
+    def warning(self) -> str:
+        """What went wrong beside the last save, a sentence; "" where all went well."""
         ...
 
     def reload(self) -> Settings:

@@ -33,8 +33,9 @@ def _missing() -> str:
         return "stdout is not a terminal"
     if sys.stderr is None or not sys.stderr.isatty():
         return "stderr is not a terminal, and that is where screens are drawn"
-    if os.environ.get("TERM") == "dumb":
-        return "TERM=dumb: this terminal cannot draw screens"
+    term = os.environ.get("TERM", "")
+    if term in {"", "dumb"}:
+        return f"TERM is {term or 'not set'}: such a terminal cannot draw screens"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""A terminal that is the same on every machine: 16 million colours, UTF-8, UTC."""
+"""A terminal that is the same on every machine: 16 million colours, UTF-8, UTC; and no second passes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
+from tui.widgets.ladder import Ladder
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +22,7 @@ def _same_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ):
         monkeypatch.setenv(name, value)
     time.tzset()
+    monkeypatch.setattr(Ladder, "clock", lambda: 0.0)
     yield
     monkeypatch.undo()
     time.tzset()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import SecretStr
@@ -22,6 +23,7 @@ from outmail.engine.report import (
 from store.changes import Change, compare
 from store.errors import StoreError
 from store.history import DeliveredTo, Delivery, Entry
+from store.paths import Paths
 from store.profiles import Auth, Failover, Profile, Proxy, Security, Server, Settings, Smtp, Tls
 from transports.base import Cause, Failure, Scope, Status, Step, StepName, Verdict
 
@@ -118,6 +120,10 @@ class FakeWorkspace:
         self.on_disk = self.settings
         self.history = FakeHistory(entries)
         self.refuse: StoreError | None = None
+        self.warning = ""
+        self.paths = Paths(
+            Path("/var/lib/outmail/vault"), Path("/var/lib/outmail/spool"), Path("/run/outmail")
+        )
         self.recorded: list[SendReport] = []
 
     def reload(self) -> Settings:

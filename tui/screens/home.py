@@ -262,6 +262,8 @@ class HomeScreen(Frame[None]):
             self.app.push_screen(TroubleDialog(trouble(error)))
         else:
             self.notify(done, markup=False)
+            if self._desk.workspace.warning:
+                self.notify(self._desk.workspace.warning, severity="warning", markup=False)
             self.refresh_profiles()
 
     def _conflict_over(self, take_theirs: bool | None) -> None:

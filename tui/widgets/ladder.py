@@ -162,15 +162,10 @@ class Ladder(Vertical, can_focus=True):
     ]
 
     cursor: reactive[int] = reactive(-1)
+    clock: ClassVar[Callable[[], float]] = time.monotonic
 
-    def __init__(
-        self,
-        *,
-        id: str | None = None,  # noqa: A002 - Textual's name
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._clock = clock
         self._rungs: list[Rung] = []
         self._follow = True
         self._climbing = True
@@ -234,7 +229,7 @@ class Ladder(Vertical, can_focus=True):
         mine = [r for r in self._rungs if r.server == server]
         if not mine:
             self.mount(Static(Content(f"{server}  {address}"), markup=False, classes="ladder-server"))
-        rung = Rung(server, name, self._clock)
+        rung = Rung(server, name, type(self).clock)
         after = next((r for r in mine if _ORDER[r.step_name] > _ORDER[name]), None)
         if after is None:
             place = self._rungs.index(mine[-1]) + 1 if mine else len(self._rungs)

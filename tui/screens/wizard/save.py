@@ -47,7 +47,7 @@ class SavePage(WizardPage):
         yield Vertical(id="conflict")
 
     def _where(self) -> str:
-        folder = self.session.where or "the home of outmail"
+        folder = self.session.where
         done = "✓ Saved, encrypted, in" if self.session.saved else "It will be saved, encrypted, in"
         return f"{done} {folder}\nOnly this account can read it."
 
@@ -93,7 +93,11 @@ class SavePage(WizardPage):
             self._told = [self._bad(str(error))]
         else:
             self.session.saved = True
-            self._told = [Note(self.page, _summary(changes))]
+            warning = self.session.workspace.warning
+            self._told = [
+                Note(self.page, _summary(changes)),
+                *([Note(self.page, f"Saved, but {warning}.", urgent=True)] if warning else []),
+            ]
             self.query_one("#where", Static).update(self._where())
         self.follow()
         return self.session.saved

@@ -11,7 +11,6 @@ from outmail.engine.draft import Draft
 from outmail.engine.draft_pages import PROVIDER, Note, Page, page_of
 from outmail.engine.presets import Preset, by_id
 from outmail.engine.report import CheckReport, Progress, SendReport
-from store.paths import Paths
 from store.profiles import Settings
 from tui.engine import Engine, RealEngine, WorkspaceLike
 
@@ -44,9 +43,7 @@ class Session:
         settings = workspace.settings
         draft = Draft.of(name, settings.profiles[name]) if name else Draft.empty()
         default = settings.default == name if name else not settings.profiles
-        paths = getattr(workspace, "paths", None)  # the practice program of a test has none
-        where = str(paths.vault) if isinstance(paths, Paths) else ""
-        return cls(workspace, draft, draft.copy(), default, where)
+        return cls(workspace, draft, draft.copy(), default, str(workspace.paths.vault))
 
     @property
     def settings(self) -> Settings:
