@@ -127,3 +127,20 @@ def test_the_previous_revision_is_kept_and_its_remedy_works(tmp_path: Path) -> N
     command = told.value.remedy.partition(": ")[2].partition(";")[0]
     assert os.system(command) == 0
     assert vault(tmp_path).load() == first
+
+
+def test_after_a_change_of_key_the_previous_revision_is_a_file_of_its_own(tmp_path: Path) -> None:
+    one = vault(tmp_path)
+    saved = one.save(settings("a"), one.load(), "ann")
+    one.rotate()
+    path, previous = tmp_path / "settings.vault", tmp_path / "settings.vault.previous"
+    assert path.stat().st_ino != previous.stat().st_ino
+    broken = bytearray(path.read_bytes())
+    broken[len(broken) // 2] ^= 1
+    with path.open("r+b") as there:  # in place, as a failing disk does it
+        there.write(broken)
+    with pytest.raises(StoreError) as told:
+        vault(tmp_path).load()
+    command = told.value.remedy.partition(": ")[2].partition(";")[0]
+    assert os.system(command) == 0
+    assert vault(tmp_path).load().settings == saved.settings

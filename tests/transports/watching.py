@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from transports.base import Failure, Status, Step, StepName
+from transports.base import Dsn, Envelope, Failure, Status, Step, StepName
 from transports.routes import Login, Protection, ProxyRoute, ServerAddress, SmtpRoute, Timeouts
 from transports.secret import Secret
 from transports.trace import Trace
@@ -82,3 +82,12 @@ def login(username: str, password: str, *, in_the_clear: bool = False) -> Login:
 def summary(failure: Failure) -> tuple[str, str, str, str]:
     """Step, scope, verdict and cause, short enough for a table."""
     return (str(failure.step), str(failure.scope), str(failure.verdict), str(failure.cause))
+
+
+MAIL = b"From: a@example.test\r\nTo: b@example.test\r\nSubject: x\r\n\r\nhello\r\n"
+PASSWORD = "pa55-marked-secret"
+
+
+def envelope(*recipients: str, content: bytes = MAIL, dsn: Dsn | None = None) -> Envelope:
+    """A small mail from a@example.test."""
+    return Envelope("a@example.test", recipients or ("b@example.test",), content, dsn)

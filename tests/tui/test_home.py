@@ -59,6 +59,15 @@ async def test_y_removes() -> None:
     assert workspace.on_disk.default is None
 
 
+async def test_a_history_that_was_not_written_is_told_beside_what_was_saved() -> None:
+    workspace = FakeWorkspace(two_profiles())
+    workspace.warning = "the history was not written: the disk is full"
+    async with opened(workspace) as terminal:
+        await terminal.see("* support")
+        await terminal.press("down", "d")
+        await terminal.see("* backup", "the history was not written")
+
+
 async def test_an_error_of_the_store_shows_its_remedy_and_changes_nothing() -> None:
     workspace = FakeWorkspace(two_profiles())
     async with opened(workspace) as terminal:

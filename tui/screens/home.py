@@ -17,7 +17,7 @@ from store.vault import SettingsChanged
 from transports.base import Status
 from tui import settings as shown
 from tui.desk import Desk
-from tui.said import Expected, trouble
+from tui.said import Expected, Trouble, trouble
 from tui.screens.conflict import ConflictDialog
 from tui.screens.dialogs import ConfirmDialog, TroubleDialog
 from tui.screens.frame import Frame
@@ -262,9 +262,14 @@ class HomeScreen(Frame[None]):
             self.app.push_screen(TroubleDialog(trouble(error)))
         else:
             self.notify(done, markup=False)
-            if self._desk.workspace.warning:
-                self.notify(self._desk.workspace.warning, severity="warning", markup=False)
             self.refresh_profiles()
+            if self._desk.workspace.warning:
+                told = Trouble(
+                    "The settings are saved",
+                    self._desk.workspace.warning,
+                    "look whether the disk is full: df -h",
+                )
+                self.app.push_screen(TroubleDialog(told))
 
     def _conflict_over(self, take_theirs: bool | None) -> None:
         if take_theirs:

@@ -157,3 +157,11 @@ def test_removing_asks_on_a_terminal_only(ready: Callable[..., Ended], home: Pat
     assert "support" in ready("profile", "list").out
     assert ready("profile", "remove", "support").code == 0
     assert ready("profile", "list").out == ""
+
+
+@pytest.mark.parametrize("term", ["", "dumb"])
+def test_a_terminal_that_cannot_draw_gets_a_sentence_and_no_escape_codes(tmp_path: Path, term: str) -> None:
+    with OnTerminal(tmp_path, env={"TERM": term}) as opened:
+        assert opened.end() == 64
+        assert "cannot draw screens" in opened.shown
+        assert "\x1b" not in opened.shown
