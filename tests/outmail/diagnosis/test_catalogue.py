@@ -151,3 +151,10 @@ def test_the_account_and_the_sender_are_named_where_rights_are_missing() -> None
     assert found.commands[-1] == f"{grant} -AccessRights SendAs"
     assert "helpdesk@example.org" in found.cause
     assert found.who == TENANT_ADMIN
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda r: f"{r.id}-{r.failure.code or r.failure.cause}")
+def test_what_this_version_cannot_do_is_never_advised_without_saying_so(row: Row) -> None:
+    remedy = diagnose(row.failure, row.context).remedy
+    assert ("OAuth" in remedy) == ("does not sign in with OAuth yet" in remedy)
+    assert ("Microsoft Graph" in remedy) == ("does not send through Graph yet" in remedy)
