@@ -12,8 +12,9 @@ from typing import cast
 from pydantic import SecretStr, ValidationError
 
 from store.container import Damaged, Record
-from store.problems import SettingsInvalid, from_pydantic
+from store.problems import SettingsInvalid
 from store.profiles import SECRET_FIELDS, Profile, Settings
+from store.validation import from_pydantic
 
 SETTINGS = "settings"
 SECRETS = "secrets/"

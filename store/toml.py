@@ -16,9 +16,10 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from tomlkit.items import Table
 
 from store.codec import secrets_of
-from store.problems import Problem, SettingsInvalid, from_pydantic
+from store.problems import Problem, SettingsInvalid
 from store.profiles import SECRET_FIELDS, Profile, Settings, check_whole
 from store.secrets import NoSecret, SecretReader
+from store.validation import from_pydantic
 
 LIMIT = 2**20
 """Bytes of a profile file at most; a profile has some 700."""

@@ -15,7 +15,7 @@ from pydantic import SecretStr, ValidationError
 from outmail.engine import draft_pages as at
 from outmail.engine.draft_pages import Page
 from outmail.engine.presets import Preset, by_host
-from store.problems import SettingsInvalid, from_pydantic
+from store.problems import SettingsInvalid
 from store.profiles import (
     DEFAULT_PORTS,
     Failover,
@@ -25,6 +25,7 @@ from store.profiles import (
     check_whole,
     contradictions,
 )
+from store.validation import from_pydantic
 
 MOST_ALTERNATES = 8
 OTHER = "other"

@@ -148,3 +148,11 @@ def _outmail_in(folder: Path) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+
+
+def test_the_first_frame_needs_neither_settings_nor_engine() -> None:
+    probe = "import json, sys; import outmail.cli.screens, tui.app; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert not _tops(set(json.loads(done.stdout))) & (HEAVY - {"click", "textual"})
