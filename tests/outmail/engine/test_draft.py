@@ -41,7 +41,7 @@ servers = st.fixed_dictionaries(
 lines = st.text(
     st.characters(min_codepoint=33, max_codepoint=0x24F, exclude_categories=("C", "Z")), min_size=1
 )
-secrets = st.text(min_size=1).map(SecretStr)
+secrets = st.text(st.characters(exclude_characters="\0\r\n", codec="utf-8"), min_size=1).map(SecretStr)
 profiles = st.builds(
     lambda smtp, alternates, ehlo, **rest: Profile.model_validate(
         {"protocol": "smtp", "smtp": {**smtp, "alternates": alternates, "ehlo_name": ehlo}, **rest}
