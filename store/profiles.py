@@ -9,13 +9,14 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import email_validator
 import idna
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from store.problems import Problem, SettingsInvalid
 
@@ -161,6 +162,15 @@ def file_path(text: str) -> str:
     return path
 
 
+def split_scopes(given: object) -> object:
+    """Scopes as people copy them: one text with commas or spaces, or a list of such texts."""
+    if isinstance(given, str):
+        given = [given]
+    if isinstance(given, list) and all(isinstance(part, str) for part in given):
+        return [scope for part in given for scope in re.split(r"[,\s]+", part) if scope]
+    return given
+
+
 OneLine = Annotated[str, AfterValidator(setting)]
 Address = Annotated[str, AfterValidator(address)]
 Host = Annotated[str, AfterValidator(host)]
@@ -216,16 +226,22 @@ class OAuth(_Part):
     """Sign-in by OAuth 2; the addresses and scopes are filled in for known providers."""
 
     provider: Literal["microsoft", "google", "custom"] = "microsoft"
-    grant: Literal["device-code", "authorization-code", "client-credentials"] = "device-code"
+    cloud: Literal["global", "us-gov", "us-dod", "china", "custom"] | None = None  # None: as graph.cloud
+    grant: Literal[
+        "device-code", "authorization-code", "client-credentials", "service-account", "managed-identity"
+    ] = "device-code"
     tenant: OneLine | None = None
-    client_id: OneLine
+    client_id: OneLine | None = None
     client_secret: SecretStr | None = None
     certificate: SecretStr | None = None  # PEM text: private key and certificate
+    service_account: SecretStr | None = None  # the JSON key file of a Google service account
+    account: OneLine | None = None  # who signs in, where that is another than the mailbox (auth.username)
     authorization_url: WebUrl | None = None
     token_url: WebUrl | None = None
     device_authorization_url: WebUrl | None = None
-    scopes: list[OneLine] | None = None
+    scopes: Annotated[list[OneLine], BeforeValidator(split_scopes)] | None = None
     redirect_url: Annotated[str, AfterValidator(redirect)] | None = None
+    secret_expires: date | None = None  # when the client secret ends, as the portal says
 
 
 class Auth(_Part):
@@ -309,6 +325,7 @@ SECRET_FIELDS = (
     ("auth", "password"),
     ("auth", "oauth", "client_secret"),
     ("auth", "oauth", "certificate"),
+    ("auth", "oauth", "service_account"),
     ("proxy", "password"),
 )
 """Where a profile keeps secrets; the vault seals them apart, export masks them."""

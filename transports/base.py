@@ -96,6 +96,18 @@ class Cause(StrEnum):
     SMTPUTF8_NOT_OFFERED = "smtputf8-not-offered"
     EIGHT_BIT_NOT_OFFERED = "8bit-not-offered"
     UNSAFE_TEXT = "unsafe-text"  # CR, LF or NUL in what goes into a command
+    SIGN_IN_NEEDED = "sign-in-needed"  # no token is kept for this profile, or its settings changed since
+    OAUTH_REFUSED = "oauth-refused"  # the authority's error: facts error, aadsts, suberror; words tell why
+    OAUTH_DECLINED = "oauth-declined"  # the person said no in the browser
+    OAUTH_CODE_EXPIRED = "oauth-code-expired"  # the device code or the browser's code came too late
+    OAUTH_NOT_STANDARD = "oauth-not-standard"  # HTML, huge, wrong types: fact `what` says which
+    OAUTH_WRONG_STATE = "oauth-wrong-state"  # the redirect does not belong to this sign-in
+    OAUTH_WRONG_ISSUER = "oauth-wrong-issuer"  # another authority's answer: RFC 9207, or the id_token's iss
+    OAUTH_SETTINGS = "oauth-settings"  # what the profile says cannot work: no secret, a key that is none
+    OAUTH_UNAVAILABLE = "oauth-unavailable"  # 5xx, 429, or a proxy's page from the authority: try later
+    SCOPE_MISSING = "scope-missing"  # signed in, but the right to send was not granted
+    ACCOUNT_DIFFERS = "account-differs"  # signed in as another than the profile's; facts wanted, got
+    TOKEN_NOT_KEPT = "token-not-kept"  # noqa: S105 - the disk refused it; words tell why
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Nothing here touches the network, and no secret ever shows in a repr.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from transports.secret import Secret
 
@@ -36,6 +36,34 @@ class Login:
     password: Secret
     mechanism: Mechanism = "auto"
     insecure_without_tls: bool = False
+
+
+class TokenSupply(Protocol):
+    """Where a transport gets its access token from; the engine keeps it fresh."""
+
+    async def token(self) -> Secret:
+        """The access token to use now. Raises TransportError of the step `token`."""
+        ...
+
+    async def renewed(self, refused: Secret) -> Secret | None:
+        """Another token in place of one that the server refused though it should be good.
+
+        One forced refresh per connection at most: None where that was done already, or where the
+        token is as new as it can be. Raises TransportError of the step `token`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Sign-in by an OAuth access token (RFC 6750), for the mailbox `username`.
+
+    `mechanism` is chosen by what the server offers: OAUTHBEARER (RFC 7628) or XOAUTH2. A token never
+    travels without TLS, whatever a profile says.
+    """
+
+    username: str
+    tokens: TokenSupply
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +99,15 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpRoute:
+    """How web requests of a profile travel: its proxy, its trust, and no more time than `timeouts` allow."""
+
+    proxy: ProxyRoute | None = None
+    ca_file: str | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+@dataclass(frozen=True, slots=True)
 class SmtpRoute:
     """Everything an SMTP connection needs to know.
 
@@ -79,7 +116,7 @@ class SmtpRoute:
     """
 
     server: ServerAddress
-    login: Login | None = None
+    login: Login | Bearer | None = None
     proxy: ProxyRoute | None = None
     ca_file: str | None = None
     ehlo_name: str | None = None
