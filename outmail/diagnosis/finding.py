@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,15 @@ class Context:
     from_address: str = ""
     proxy: str = ""  # the proxy's address, "" without one
     ca_file: str = ""
+    grant: str = ""  # of an OAuth sign-in: device-code, authorization-code, client-credentials …
+    oauth_provider: str = ""  # microsoft | google | custom
+    client_id: str = ""
+    tenant: str = ""
+    account: str = ""  # who signs in, where that is another than the username
+    redirect_url: str = ""
+    scopes: tuple[str, ...] = ()  # that are asked for
+    token: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What the access token says of itself (aud, scp, roles, tid, appid, upn, exp), read without trust."""
 
 
 @dataclass(frozen=True, slots=True)
