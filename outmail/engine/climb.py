@@ -4,25 +4,46 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
+from outmail.diagnosis.finding import Context
 from outmail.diagnosis.match import diagnose
 from outmail.engine import wiring
 from outmail.engine.report import Progress, ServerReport, Watch
+from outmail.engine.token_steps import describe_account, describe_token
 from store.profiles import Profile
-from transports.base import Failure, Status, Step, StepName, Transport
+from transports.base import Failure, Status, Step, StepName, Transport, TransportError
 from transports.trace import Trace
+
+if TYPE_CHECKING:
+    from outmail.engine.tokens import ProfileTokens, Tokens
 
 
 class Climb:
     """Collects the steps of one server, explains the failed ones, and passes each on at once."""
 
-    def __init__(self, name: str, profile: Profile, candidate: wiring.Candidate, watch: Watch) -> None:
+    def __init__(
+        self,
+        name: str,
+        profile: Profile,
+        candidate: wiring.Candidate,
+        watch: Watch,
+        tokens: Tokens | None = None,
+    ) -> None:
         self.candidate = candidate
-        self.context = wiring.context(name, profile, candidate.server)
+        self._tokens = _supply(name, profile, tokens)
+        self._name = name
         self._profile = profile
         self._watch = watch
         self._done: list[Progress] = []
         self.trace = Trace(self._emit)
+
+    @property
+    def context(self) -> Context:
+        """What the diagnosis is told, the token's claims too once there is one."""
+        last = self._tokens.last if self._tokens else None
+        claims = last.claims if last else None
+        return wiring.context(self._name, self._profile, self.candidate.server, token=claims)
 
     def _emit(self, step: Step) -> None:
         finding = diagnose(step.failure, self.context) if step.failure else None
@@ -49,12 +70,52 @@ class Climb:
         return ServerReport(self.candidate.label, self.candidate.address, tuple(steps))
 
     @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Transport]:
-        """The way out, opened and signed in; closed whatever happens, a cancelled task included."""
-        way = wiring.transport(self._profile, self.candidate.server)
+    async def connected(self, *, prove_all: bool = False) -> AsyncIterator[Transport]:
+        """The way out, opened and signed in; closed whatever happens, a cancelled task included.
+
+        The token is got before the connection is opened: servers hang up on who is silent for long.
+        Without a token nothing is opened, unless `prove_all`: then the server is proven nonetheless,
+        since the token's failure would hide the server's.
+        """
+        missing = await self._get_token()
+        if missing and not prove_all:
+            raise missing
+        way = wiring.transport(self._profile, self.candidate.server, tokens=self._tokens)
         try:
             await way.open(self.trace)
+            if missing:
+                raise missing
             await way.authenticate(self.trace)
+            await self._name_account()
             yield way
         finally:
             await way.close()
+
+    async def _get_token(self) -> TransportError | None:
+        if self._tokens is None:
+            return None
+        try:
+            async with self.trace.step(StepName.TOKEN) as step:
+                await self._tokens.token()
+                if self._tokens.last:
+                    describe_token(step, self._tokens.last, self._tokens.origin)
+        except TransportError as error:
+            return error
+        return None
+
+    async def _name_account(self) -> None:
+        if self._tokens and self._tokens.last:
+            async with self.trace.step(StepName.ACCOUNT) as step:
+                describe_account(step, self._profile, self._tokens.last)
+
+
+def _supply(name: str, profile: Profile, tokens: Tokens | None) -> ProfileTokens | None:
+    if profile.auth.method != "oauth":
+        return None
+    if tokens is None:
+        from store.tokens import MemoryShelf
+
+        from outmail.engine.tokens import Tokens
+
+        tokens = Tokens(MemoryShelf())
+    return tokens.supply(name, profile)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from outmail.diagnosis.match import diagnose
 from outmail.engine import wiring
@@ -13,6 +14,9 @@ from outmail.engine.report import RecipientReport, SendReport, ServerReport, Wat
 from outmail.engine.trouble import Action, decide
 from store.profiles import Profile
 from transports.base import Envelope, Outcome, Receipt, Scope, TransportError, Verdict
+
+if TYPE_CHECKING:
+    from outmail.engine.tokens import Tokens
 
 EnvelopeFor = Callable[[wiring.Candidate], Envelope]
 
@@ -25,17 +29,19 @@ async def deliver(
     *,
     which: str | None = None,
     watch: Watch,
+    tokens: Tokens | None = None,
 ) -> SendReport:
     """Send the mail; the report tells what every server said and what became of each recipient.
 
     `which` forces one server ("primary", "alternate" …); None tries them in order for as long as
     `engine.trouble` says so. `envelope` may be a function, for a mail that names its server.
+    `tokens` is where a profile with OAuth finds its sign-in (`Workspace.tokens`).
     Raises EngineError when the profile cannot be used; never after a server was reached.
     """
     tried = _Tried(message_id, time.monotonic())
     servers = wiring.candidates(name, profile, which)
     for place, candidate in enumerate(servers, 1):
-        climb = Climb(name, profile, candidate, watch)
+        climb = Climb(name, profile, candidate, watch, tokens)
         mail = envelope(candidate) if callable(envelope) else envelope
         try:
             async with climb.connected() as way:

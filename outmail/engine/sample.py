@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import platform
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from outmail.engine.compose import Draft, compose, new_message_id
 from outmail.engine.deliver import deliver
@@ -12,6 +13,9 @@ from outmail.engine.report import SendReport, Watch
 from outmail.engine.wiring import Candidate
 from store.profiles import Profile, Security
 from transports.base import Envelope
+
+if TYPE_CHECKING:
+    from outmail.engine.tokens import Tokens
 
 _PROTECTION = {
     Security.STARTTLS: "encrypted (STARTTLS)",
@@ -21,9 +25,17 @@ _PROTECTION = {
 
 
 async def sample(
-    name: str, profile: Profile, to: str, *, which: str | None = None, watch: Watch
+    name: str,
+    profile: Profile,
+    to: str,
+    *,
+    which: str | None = None,
+    watch: Watch,
+    tokens: Tokens | None = None,
 ) -> SendReport:
     """Send a sample mail to one address now, by the very path that other mail takes.
+
+    `tokens` is where a profile with OAuth finds its sign-in (`Workspace.tokens`).
 
     Raises EngineError when the address or the profile cannot be used.
     """
@@ -35,7 +47,7 @@ async def sample(
         draft = _draft(name, profile, to, candidate, now)
         return compose(profile, draft, message_id=message_id, now=now).envelope
 
-    return await deliver(name, profile, for_server, message_id, which=which, watch=watch)
+    return await deliver(name, profile, for_server, message_id, which=which, watch=watch, tokens=tokens)
 
 
 def _draft(name: str, profile: Profile, to: str, candidate: Candidate, now: datetime) -> Draft:

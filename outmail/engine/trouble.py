@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from transports.base import Failure, Scope, Verdict
+from transports.base import Failure, Scope, StepName, Verdict
 
 
 class Action(StrEnum):
@@ -44,6 +44,8 @@ def _concerns_server(failure: Failure) -> bool:
     4xx before a message was handed over. A refused sign-in is refused by the other servers too, and
     repeating it locks accounts; a refused sender or recipient is no server's fault.
     """
+    if failure.step is StepName.TOKEN:
+        return False  # the same sign-in serves every server of the profile
     if failure.scope is Scope.SERVER:
         return True
     return failure.scope in {Scope.SIGN_IN, Scope.SENDER} and failure.verdict is Verdict.RETRY

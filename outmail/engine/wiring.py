@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypedDict
+
+from pydantic import SecretStr
 
 from outmail.diagnosis.finding import Context
 from outmail.engine.errors import EngineError, Refusal
+from outmail.engine.oauth_defaults import filled
 from outmail.engine.presets import by_host
 from outmail.engine.report import server_labels
 from store.profiles import Profile, Server
 from transports.base import StepName, Transport
-from transports.routes import Login, ProxyRoute, ServerAddress, SmtpRoute, Timeouts
+from transports.oauth.base import OAuthRoute
+from transports.routes import (
+    Bearer,
+    HttpRoute,
+    Login,
+    ProxyRoute,
+    ServerAddress,
+    SmtpRoute,
+    Timeouts,
+    TokenSupply,
+)
 from transports.secret import Secret
 from transports.smtp import SmtpTransport
 
@@ -61,44 +77,78 @@ def _supported(name: str, profile: Profile) -> None:
             f"it sends through {_NAMES[profile.protocol]}, and this version sends through SMTP",
             "choose SMTP for this profile, or wait for the version that can",
         )
-    if profile.auth.method == "oauth":
-        raise EngineError(
-            Refusal.SETTINGS,
-            f"profile {name} cannot be used yet",
-            "it signs in with OAuth, and this version signs in with a password or not at all",
-            "choose basic authentication for this profile, or wait for the version that can",
-        )
 
 
-def transport(profile: Profile, server: Server, *, timeouts: Timeouts | None = None) -> Transport:
-    """The way out through one server; nothing is connected yet."""
-    auth, proxy = profile.auth, profile.proxy
+def transport(
+    profile: Profile, server: Server, *, tokens: TokenSupply | None = None, timeouts: Timeouts | None = None
+) -> Transport:
+    """The way out through one server; nothing is connected yet. `tokens` is for profiles with OAuth."""
     return SmtpTransport(
         SmtpRoute(
             server=ServerAddress(server.host, server.effective_port, server.security.value),
-            login=(
-                Login(
-                    auth.username or "",
-                    Secret(auth.password.get_secret_value() if auth.password else ""),
-                    mechanism=auth.mechanism,
-                    insecure_without_tls=auth.insecure_allow_password_without_tls,
-                )
-                if auth.method == "basic"
-                else None
-            ),
-            proxy=(
-                ProxyRoute(
-                    proxy.url,
-                    proxy.username,
-                    Secret(proxy.password.get_secret_value()) if proxy.password else None,
-                )
-                if proxy
-                else None
-            ),
-            ca_file=profile.tls.ca_file if profile.tls else None,
+            login=_login(profile, tokens),
+            proxy=_proxy(profile),
+            ca_file=_ca_file(profile),
             ehlo_name=profile.smtp.ehlo_name if profile.smtp else None,
             timeouts=timeouts or Timeouts(),
         )
+    )
+
+
+def _login(profile: Profile, tokens: TokenSupply | None) -> Login | Bearer | None:
+    auth = profile.auth
+    if auth.method == "oauth":
+        if tokens is None:
+            raise ValueError("a profile with OAuth needs a supply of tokens")
+        return Bearer(auth.username or "", tokens)
+    if auth.method == "none":
+        return None
+    return Login(
+        auth.username or "",
+        _secret(auth.password) or Secret(""),
+        mechanism=auth.mechanism,
+        insecure_without_tls=auth.insecure_allow_password_without_tls,
+    )
+
+
+def _proxy(profile: Profile) -> ProxyRoute | None:
+    proxy = profile.proxy
+    return ProxyRoute(proxy.url, proxy.username, _secret(proxy.password)) if proxy else None
+
+
+def _ca_file(profile: Profile) -> str | None:
+    return profile.tls.ca_file if profile.tls else None
+
+
+def _secret(text: SecretStr | None) -> Secret | None:
+    return Secret(text.get_secret_value()) if text else None
+
+
+def oauth_route(profile: Profile) -> OAuthRoute:
+    """How the profile's tokens are got; every address and scope is filled in.
+
+    Raises ValueError for a profile that does not sign in by OAuth.
+    """
+    oauth = profile.auth.oauth
+    if profile.auth.method != "oauth" or oauth is None:
+        raise ValueError("the profile does not sign in by OAuth")
+    with_defaults = filled(profile)
+    return OAuthRoute(
+        provider=oauth.provider,
+        grant=oauth.grant,
+        client_id=oauth.client_id or "",
+        scopes=with_defaults.scopes,
+        authorization_url=with_defaults.authorization_url,
+        token_url=with_defaults.token_url,
+        device_authorization_url=with_defaults.device_authorization_url,
+        redirect_url=with_defaults.redirect_url,
+        issuer=with_defaults.issuer,
+        tenant=with_defaults.tenant,
+        client_secret=_secret(oauth.client_secret),
+        certificate=_secret(oauth.certificate),
+        service_account=_secret(oauth.service_account),
+        account=oauth.account or profile.auth.username or "",
+        http=HttpRoute(_proxy(profile), _ca_file(profile)),
     )
 
 
@@ -113,13 +163,20 @@ def ladder(profile: Profile, server: Server) -> tuple[StepName, ...]:
     steps.append(StepName.GREETING)
     if server.security == "starttls":
         steps.append(StepName.STARTTLS)
+    if profile.auth.method == "oauth":
+        steps.append(StepName.TOKEN)
     if profile.auth.method != "none":
         steps.append(StepName.AUTHENTICATE)
+    if profile.auth.method == "oauth":
+        steps.append(StepName.ACCOUNT)
     return (*steps, StepName.SENDER, StepName.PERMISSION)
 
 
-def context(name: str, profile: Profile, server: Server) -> Context:
-    """What the diagnosis is told about the route."""
+def context(
+    name: str, profile: Profile, server: Server | None = None, *, token: Mapping[str, str] | None = None
+) -> Context:
+    """What the diagnosis is told about the route; `token` is what the access token says of itself."""
+    server = server or profile.smtp or Server(host="localhost")
     preset = by_host(server.host)
     return Context(
         profile=name,
@@ -133,4 +190,32 @@ def context(name: str, profile: Profile, server: Server) -> Context:
         from_address=profile.from_address,
         proxy=profile.proxy.url if profile.proxy else "",
         ca_file=(profile.tls.ca_file or "") if profile.tls else "",
+        **_oauth_context(profile),
+        token=token or MappingProxyType({}),
     )
+
+
+class _OAuthContext(TypedDict, total=False):
+    grant: str
+    oauth_provider: str
+    client_id: str
+    tenant: str
+    account: str
+    redirect_url: str
+    scopes: tuple[str, ...]
+
+
+def _oauth_context(profile: Profile) -> _OAuthContext:
+    oauth = profile.auth.oauth
+    if profile.auth.method != "oauth" or oauth is None:
+        return {}
+    with_defaults = filled(profile)
+    return {
+        "grant": oauth.grant,
+        "oauth_provider": oauth.provider,
+        "client_id": oauth.client_id or "",
+        "tenant": with_defaults.tenant,
+        "account": oauth.account or "",
+        "redirect_url": with_defaults.redirect_url,
+        "scopes": with_defaults.scopes,
+    }

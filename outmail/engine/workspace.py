@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from outmail.engine.report import SendReport
 from store.changes import Change, compare
@@ -15,6 +16,9 @@ from store.paths import Paths, locate
 from store.profiles import Settings
 from store.vault import Vault
 
+if TYPE_CHECKING:
+    from outmail.engine.tokens import Tokens
+
 
 class Workspace:
     """One home of outmail: its vault, its history, and the settings as they were last read."""
@@ -24,6 +28,7 @@ class Workspace:
         self.vault = Vault(paths.vault, keys)
         self.history = History(paths.spool)
         self.snapshot = self.vault.load()
+        self._tokens: Tokens | None = None
         self.warning = ""
         """What went wrong beside the last save: a sentence for the user, "" where all went well."""
 
@@ -39,6 +44,17 @@ class Workspace:
     def settings(self) -> Settings:
         """The settings as last read or saved."""
         return self.snapshot.settings
+
+    @property
+    def tokens(self) -> Tokens:
+        """The sign-ins of its profiles."""
+        if self._tokens is None:
+            from store.tokens import TokenStore
+
+            from outmail.engine.tokens import Tokens
+
+            self._tokens = Tokens(TokenStore(self.vault))
+        return self._tokens
 
     def reload(self) -> Settings:
         """Read the settings anew, and forget what was read before."""

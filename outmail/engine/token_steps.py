@@ -1,0 +1,72 @@
+"""The two rungs of the ladder that OAuth adds: the token (whose, for what, until when) and the account.
+
+What a token says of itself is shown and never trusted; the token itself is never shown.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from outmail.engine.oauth_defaults import APP_ONLY
+from store.profiles import Profile
+from transports.base import Cause, Failure, Scope, StepName, Verdict
+from transports.trace import OpenStep
+
+if TYPE_CHECKING:
+    from store.tokens import Token
+
+_ORIGINS = {"cached": "kept from before", "refreshed": "refreshed now", "fetched": "fetched now"}
+_SHOWN = {"aud": "audience", "scp": "scopes", "roles": "roles", "tid": "tenant", "appid": "client"}
+
+
+def describe_token(step: OpenStep, token: Token, origin: str, now: datetime | None = None) -> None:
+    """Where the token came from, for whom it is meant, what it allows, and when it ends."""
+    left = token.expires_at - (now or datetime.now(UTC))
+    step.facts["origin"] = origin
+    step.facts["expires"] = token.expires_at.astimezone(UTC).isoformat(timespec="seconds")
+    if token.account:
+        step.facts["account"] = token.account
+    for claim, fact in _SHOWN.items():
+        if token.claims.get(claim):
+            step.facts[fact] = token.claims[claim]
+    step.facts.setdefault("scopes", " ".join(token.scopes))
+    minutes = max(int(left.total_seconds() // 60), 0)
+    rights = step.facts.get("roles") or step.facts["scopes"]
+    audience = step.facts.get("audience", "")
+    step.detail = f"{_ORIGINS.get(origin, origin)}, good for {minutes} min" + (
+        f"; {rights}" + (f" at {audience}" if audience and audience not in rights else "") if rights else ""
+    )
+
+
+def describe_account(step: OpenStep, profile: Profile, token: Token) -> None:
+    """Who signed in, and for which mailbox; a warning where that is another account, unconfirmed."""
+    oauth, mailbox = profile.auth.oauth, profile.auth.username or ""
+    if oauth is None:
+        return
+    step.facts["mailbox"] = mailbox
+    if oauth.grant in APP_ONLY:
+        step.detail = (
+            f"application {token.claims.get('appid') or oauth.client_id or ''} for {mailbox}".replace(
+                "  ", " "
+            )
+        )
+        return
+    step.facts["account"] = token.account
+    if not token.account:
+        step.detail = f"the server took it for {mailbox}; the authority does not name the account"
+    elif token.account.lower() == mailbox.lower():
+        step.detail = token.account
+    elif token.account.lower() == (oauth.account or "").lower():
+        step.detail = f"{token.account} for {mailbox}"
+    else:
+        step.detail = f"{token.account}, and not {mailbox}"
+        step.warning = Failure(
+            StepName.ACCOUNT,
+            Scope.SIGN_IN,
+            Verdict.FIX_SETTINGS,
+            Cause.ACCOUNT_DIFFERS,
+            words=f"{token.account} signed in; the profile is for {mailbox}",
+            facts=MappingProxyType({"wanted": mailbox, "got": token.account}),
+        )
