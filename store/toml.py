@@ -16,8 +16,9 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from tomlkit.items import Table
 
 from store.codec import secrets_of
+from store.contradictions import check_whole
 from store.problems import Problem, SettingsInvalid
-from store.profiles import SECRET_FIELDS, Profile, Settings, check_whole
+from store.profiles import SECRET_FIELDS, Profile, Settings
 from store.secrets import NoSecret, SecretReader
 from store.validation import from_pydantic
 

@@ -17,9 +17,10 @@ from pydantic import SecretStr
 from store import codec, rekey
 from store.changes import Change, compare
 from store.container import Contents, Damaged, Header, open_contents, render
+from store.contradictions import check_whole
 from store.errors import ErrorKind, StoreError, shell
 from store.keys import Key, KeyFinder, KeyOptions, chosen_passphrase
-from store.profiles import Settings, check_whole
+from store.profiles import Settings
 from store.sealing import KEY_BYTES, Unopened
 from store.slots import Slot, describe, settled, unwrap, wants_passphrase, wrap
 from store.vaultfile import VaultFile

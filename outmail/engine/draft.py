@@ -15,6 +15,7 @@ from pydantic import SecretStr, ValidationError
 from outmail.engine import draft_pages as at
 from outmail.engine.draft_pages import Page
 from outmail.engine.presets import Preset, by_host
+from store.contradictions import check_whole, contradictions
 from store.problems import SettingsInvalid
 from store.profiles import (
     DEFAULT_PORTS,
@@ -22,8 +23,6 @@ from store.profiles import (
     Profile,
     Security,
     Settings,
-    check_whole,
-    contradictions,
 )
 from store.validation import from_pydantic
 

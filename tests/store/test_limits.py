@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from store.contradictions import check_whole
 from store.problems import SettingsInvalid
-from store.profiles import MOST_PROFILES, Profile, Proxy, Settings, check_whole, file_path, host
+from store.profiles import MOST_PROFILES, Profile, Proxy, Settings, file_path, host
 from store.secrets import SecretReader
 from store.toml import read
 from tests.store import samples

@@ -31,6 +31,7 @@ WHOLE: dict[str, object] = {
         "oauth": {
             "tenant": "t",
             "client_id": "c",
+            "account": "someone",
             "authorization_url": "https://example.org/a",
             "token_url": "https://example.org/t",
             "device_authorization_url": "https://example.org/d",

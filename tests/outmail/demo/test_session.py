@@ -14,10 +14,11 @@ from outmail.demo.home import prepare_home
 from outmail.demo.session import DemoSession
 from outmail.demo.tenant import PracticeTenant
 from outmail.engine.workspace import Workspace
+from store.contradictions import check_whole
 from store.errors import StoreError
 from store.keys import KeyOptions
 from store.paths import locate
-from store.profiles import Profile, Settings, check_whole
+from store.profiles import Profile, Settings
 from store.vault import Vault
 from tests.outmail.demo.client import names_in
 
