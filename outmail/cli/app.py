@@ -22,6 +22,8 @@ _OF_OUTPUT = {errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG}
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Set up": {
         "profile": ("profile", "List, show, import and remove profiles."),
+        "signin": ("signin", "Sign in with OAuth: a code on another device, or a browser."),
+        "signout": ("signout", "Forget the tokens of a profile."),
         "key": ("key", "The key that the settings are locked with."),
         "demo": ("demo", "Try everything on a practice tenant, without an account."),
     },

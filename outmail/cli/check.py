@@ -71,10 +71,11 @@ def _climb(
     from outmail.cli.ladder import Ladder
     from outmail.engine.check import check
 
-    profile_name, profile = chosen(common.workspace().settings, name)
+    workspace = common.workspace()
+    profile_name, profile = chosen(workspace.settings, name)
     ladder = Ladder(quiet=quiet, verbose=verbose)
     try:
-        return asyncio.run(check(profile_name, profile, which=server, watch=ladder))
+        return asyncio.run(check(profile_name, profile, which=server, watch=ladder, tokens=workspace.tokens))
     except KeyboardInterrupt:
         ladder.stop()
         raise

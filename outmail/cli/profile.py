@@ -11,6 +11,7 @@ import click
 from outmail.cli import say
 from outmail.cli.exits import Exit
 from outmail.cli.options import Common, NoSuchProfile, OurGroup, asker, chosen
+from outmail.cli.profile_certificate import certificate
 from outmail.cli.profile_import import import_file
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def command() -> None:
 
 
 command.add_command(import_file)
+command.add_command(certificate)
 
 
 @command.command("list", epilog="Example: outmail profile list --json")

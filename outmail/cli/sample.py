@@ -31,7 +31,7 @@ def command(common: Common, to: str, name: str | None, server: str | None, as_js
         workspace,
         profile_name,
         profile,
-        lambda watch: sample(profile_name, profile, to, which=server, watch=watch),
+        lambda watch: sample(profile_name, profile, to, which=server, watch=watch, tokens=workspace.tokens),
         as_json=as_json,
         steps=True,
     )

@@ -73,7 +73,13 @@ def command(
         profile_name,
         profile,
         lambda watch: deliver(
-            profile_name, profile, mail.envelope, mail.message_id, which=server, watch=watch
+            profile_name,
+            profile,
+            mail.envelope,
+            mail.message_id,
+            which=server,
+            watch=watch,
+            tokens=workspace.tokens,
         ),
         as_json=as_json,
         steps=False,

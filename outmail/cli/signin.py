@@ -1,0 +1,128 @@
+"""`outmail signin`: OAuth on a plain terminal: a code for another device, a pasted address, or no person.
+
+It must never print a token or a secret, and never keep another account than the profile's unasked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from outmail.cli import say
+from outmail.cli.exits import Exit, of_failure
+from outmail.cli.options import Common, OurCommand, asker, chosen
+from outmail.cli.signin_events import JsonLines, PlainLines
+from outmail.cli.stdin_lines import stdin_lines
+from outmail.engine.signin import SignIn, Way
+from transports.base import Cause, TransportError
+
+if TYPE_CHECKING:
+    from outmail.diagnosis.finding import Finding
+    from outmail.engine.workspace import Workspace
+    from store.profiles import Profile
+    from transports.base import Failure
+
+
+@click.command(cls=OurCommand, epilog="Example: outmail signin support --way device")
+@click.argument("name", required=False)
+@click.option(
+    "--way",
+    type=click.Choice(get_args(Way)),
+    help="A code on another device, a browser, or app-only; else as the profile says. Kept in the profile.",
+)
+@click.option(
+    "--account",
+    metavar="ADDRESS",
+    help="Who signs in, where that is another than the mailbox (shared, delegated). Kept in the profile.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+@click.pass_obj
+def command(common: Common, *, name: str | None, way: Way | None, account: str | None, as_json: bool) -> int:
+    """Sign profile NAME (or the default one) in with OAuth.
+
+    Shows an address and a code to type there on any device, or an address to open in a browser whose
+    last address is pasted here; then waits. Ctrl-C stops.
+    """
+    workspace = common.workspace()
+    profile_name, profile = chosen(workspace.settings, name)
+    if account:
+        profile = _for_account(profile_name, profile, account)
+    events = JsonLines(profile_name) if as_json else PlainLines(profile_name)
+    sign_in = SignIn(profile_name, profile, workspace.tokens, events)
+    may_ask = asker() is not None and not as_json
+    while True:
+        try:
+            asyncio.run(_run(sign_in, way))
+        except TransportError as error:
+            failure = error.failure
+            if failure.cause is Cause.OAUTH_CODE_EXPIRED and may_ask:
+                if click.confirm("The code has ended. Show a new one?", default=True, err=True):
+                    continue
+            elif failure.cause is Cause.ACCOUNT_DIFFERS and may_ask and _confirmed(failure):
+                asyncio.run(_confirm(sign_in))
+            else:
+                return _failed(events, sign_in, failure)
+        break
+    return _save(workspace, profile_name, sign_in.profile, quiet=as_json)
+
+
+async def _run(sign_in: SignIn, way: Way | None) -> None:
+    async with stdin_lines(sign_in.paste):
+        await sign_in.run(way)
+
+
+async def _confirm(sign_in: SignIn) -> None:
+    await sign_in.confirm_account()
+
+
+def _confirmed(failure: Failure) -> bool:
+    got, wanted = failure.facts["got"], failure.facts["wanted"]
+    say.talk(f"{got} signed in, and the profile is for {wanted}.")
+    return click.confirm(
+        f"Is {wanted} a shared or delegated mailbox that {got} sends for?", default=False, err=True
+    )
+
+
+def _for_account(name: str, profile: Profile, account: str) -> Profile:
+    from outmail.engine.errors import EngineError, Refusal
+
+    oauth = profile.auth.oauth
+    if profile.auth.method != "oauth" or oauth is None:
+        raise EngineError(
+            Refusal.SETTINGS,
+            f"profile {name} has nobody to sign in",
+            f"its authentication is {profile.auth.method}",
+            "choose OAuth 2 for it: run outmail and edit the profile",
+        )
+    kept = oauth.model_copy(update={"account": account})
+    return profile.model_copy(update={"auth": profile.auth.model_copy(update={"oauth": kept})})
+
+
+def _failed(events: JsonLines | PlainLines, sign_in: SignIn, failure: Failure) -> Exit:
+    found = _explained(sign_in, failure)
+    events.failed(failure, found)
+    if isinstance(events, JsonLines) or not sys.stderr.isatty():
+        say.error(f"sign-in of {sign_in.name}", found.title, found.remedy)
+    return of_failure(failure)
+
+
+def _explained(sign_in: SignIn, failure: Failure) -> Finding:
+    from outmail.diagnosis.match import diagnose
+    from outmail.engine.wiring import context
+
+    return diagnose(failure, context(sign_in.name, sign_in.profile))
+
+
+def _save(workspace: Workspace, name: str, profile: Profile, *, quiet: bool) -> Exit:
+    """Another way to sign in or another account belongs to the profile from now on."""
+    settings = workspace.settings
+    if profile == settings.profiles[name]:
+        return Exit.OK
+    workspace.save(settings.model_copy(update={"profiles": {**settings.profiles, name: profile}}))
+    say.warning(workspace.warning)
+    if not quiet:
+        say.talk(f"profile {name} was changed: it signs in this way from now on")
+    return Exit.OK
