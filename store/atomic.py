@@ -46,6 +46,18 @@ def write(path: Path, data: bytes, previous: Path | None = None) -> None:
         raise unconfirmed(path, error) from error
 
 
+def prove_room(path: Path, size: int) -> None:
+    """Write `size` bytes beside the file and remove them: what follows must be able to reach the disk.
+
+    Raises StoreError.
+    """
+    try:
+        with _temporary(path) as fresh:
+            _fill(fresh, bytes(size))
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
 def keep(path: Path, previous: Path) -> None:
     """Let `previous` be the file as it stands now; at no moment is there none. Raises OSError."""
     with _temporary(previous) as link:

@@ -24,8 +24,10 @@ _PAUSE = 0.02
 
 
 @contextlib.contextmanager
-def locked(path: Path, who: str, wait: float = WAIT) -> Iterator[None]:
-    """Hold the lock file `path` (made 0600) for the block.
+def locked(
+    path: Path, who: str, wait: float = WAIT, busy: str = "the settings are being saved"
+) -> Iterator[None]:
+    """Hold the lock file `path` (made 0600) for the block; `busy` says what its holder does.
 
     Raises StoreError: `locked` after `wait` seconds, naming the holder, or `not-writable`.
     """
@@ -34,21 +36,21 @@ def locked(path: Path, who: str, wait: float = WAIT) -> Iterator[None]:
     except OSError as error:
         raise cannot_write(path, error) from error
     try:
-        _take(handle, path, wait)
+        _take(handle, path, wait, busy)
         _sign(handle, path, who)
         yield
     finally:
         os.close(handle)  # closing lets go
 
 
-def _take(handle: int, path: Path, wait: float) -> None:
+def _take(handle: int, path: Path, wait: float, busy: str) -> None:
     until = time.monotonic() + wait
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= until:
-                raise _held(handle, path) from None
+                raise _held(handle, path, busy) from None
             time.sleep(_PAUSE)
         except OSError as error:
             raise cannot_write(path, error) from error
@@ -68,12 +70,10 @@ def _sign(handle: int, path: Path, who: str) -> None:
         os.pwrite(handle, note.encode(), 0)
 
 
-def _held(handle: int, path: Path) -> StoreError:
+def _held(handle: int, path: Path, busy: str) -> StoreError:
     holder, remedy = "another outmail", f"see who holds it: fuser -v {shell(path)}"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         note = json.loads(os.pread(handle, 4096, 0))
         holder = f"{note['who']} (process {int(note['pid'])}) since {note['since']}"
         remedy = f"wait, or look at that process: ps -p {int(note['pid'])}"
-    return StoreError(
-        ErrorKind.LOCKED, "the settings are being saved", f"by {' '.join(holder.split())}", remedy
-    )
+    return StoreError(ErrorKind.LOCKED, busy, f"by {' '.join(holder.split())}", remedy)

@@ -55,7 +55,7 @@ class SecretReader:
         if not isinstance(value, str) or not value or "\0" in value:
             raise NoSecret(f"{form} must be a text in quotes")
         text = {"file": self._file, "env": self._variable, "command": self._command}[form](value)
-        if form == "command" and not at.endswith(".certificate"):
+        if form == "command" and not at.endswith((".certificate", ".service_account")):
             text = text.partition("\n")[0].removesuffix("\r")  # as `pass` keeps notes below it
         if not text:
             raise NoSecret(f"is empty: nothing came from the {'variable' if form == 'env' else form}")
@@ -101,5 +101,5 @@ def _stored(at: str, stored: SecretStr | None) -> SecretStr:
 
 
 def _chomp(text: str) -> str:
-    """Without the line end that every editor and command puts there; a certificate keeps its lines."""
+    """Without the line end that every editor and command puts there; a key file keeps its lines."""
     return text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")

@@ -7,23 +7,29 @@ another's unseen.
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from pydantic import SecretStr
 
 from store import codec, rekey
 from store.changes import Change, compare
-from store.container import Contents, Damaged, Header, open_contents, render
+from store.container import Contents, Damaged, Header, Record, open_contents, render
 from store.contradictions import check_whole
 from store.errors import ErrorKind, StoreError, shell
 from store.keys import Key, KeyFinder, KeyOptions, chosen_passphrase
 from store.profiles import Settings
 from store.sealing import KEY_BYTES, Unopened
 from store.slots import Slot, describe, settled, unwrap, wants_passphrase, wrap
+from store.tokens import orphaned
 from store.vaultfile import VaultFile
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,7 @@ class Vault:
         self.finder = KeyFinder(keys, folder)
         self._options = keys
         self._unlocked: _Unlocked | None = None
+        self._mutex = threading.RLock()  # tokens are read and kept in threads
 
     def exists(self) -> bool:
         """Whether settings were ever saved here, readable or not."""
@@ -105,17 +112,7 @@ class Vault:
         A damaged file is moved aside, and every load from then on says how to go on, until
         somebody does it. Raises SettingsInvalid for settings that this outmail would not take.
         """
-        try:
-            return self._snapshot(self.read())
-        except Damaged:
-            pass
-        except StoreError as error:
-            if error.kind not in {ErrorKind.WRONG_KEY, ErrorKind.DAMAGED}:
-                raise
-        # A change of the key replaces two files; between them it looks like this. Look again, alone.
-        with self.files.lock_if_possible():
-            self._read_key_again()
-            return self._snapshot(self.read_alone())
+        return self._look(self._snapshot)
 
     def save(self, settings: Settings, base: Snapshot, who: str) -> Snapshot:
         """Keep new settings in place of those of `base`, and return them as they are now on disk.
@@ -132,7 +129,9 @@ class Vault:
                 raise SettingsChanged(base, current)
             revision = current.revision + 1
             records = codec.to_records(settings, revision)
-            others = {n: r for n, r in opened.contents.records.items() if not codec.ours(n)} if opened else {}
+            before = opened.contents.records if opened else {}
+            gone = orphaned(before, settings)
+            others = {n: r for n, r in before.items() if not codec.ours(n) and n not in gone}
             contents = Contents(revision, datetime.now(UTC), who, {**records, **others})
             if opened:
                 slots = settled(opened.header.slots, opened.lock.slot)
@@ -207,6 +206,40 @@ class Vault:
 
     # What follows is for the store itself.
 
+    def records(self) -> Mapping[str, Record]:
+        """Every record as it is on disk; none where nothing was saved. Raises StoreError."""
+        return self._look(lambda opened: opened.contents.records if opened else {})
+
+    def change_records(self, who: str, changed: Mapping[str, bytes | None]) -> Mapping[str, Record]:
+        """Keep these records beside the settings, drop those that are None; the settings stay as they are.
+
+        Their revision, who saved them and the previous revision stay too, so that nobody's save is
+        refused because of it. Returns every record. Raises StoreError.
+        """
+        with self.files.lock(who):
+            self._read_key_again()
+            opened = self.read_alone()
+            if opened is None:
+                raise StoreError(
+                    ErrorKind.NOT_FOUND,
+                    "the sign-in was not kept",
+                    f"nothing was saved in {self.files.folder} yet",
+                    "save the profile first: run outmail, or outmail profile import FILE",
+                )
+            contents, generation = opened.contents, opened.header.generation + 1
+            records = {n: r for n, r in contents.records.items() if n not in changed}
+            records |= {n: Record(n, generation, plain) for n, plain in changed.items() if plain is not None}
+            if records.keys() != contents.records.keys() or any(p is not None for p in changed.values()):
+                self.write(
+                    Contents(contents.revision, contents.saved_at, contents.saved_by, records),
+                    opened.header.vault,
+                    generation,
+                    settled(opened.header.slots, opened.lock.slot),
+                    opened.lock.data_key,
+                    new_revision=False,
+                )
+            return records
+
     def read(self) -> Opened | None:
         """The vault, open; None where nothing was saved. Raises Damaged, StoreError."""
         sealed = self.files.read()
@@ -227,15 +260,37 @@ class Vault:
             raise
 
     def write(
-        self, contents: Contents, vault: str, generation: int, slots: tuple[Slot, ...], data_key: bytes
+        self,
+        contents: Contents,
+        vault: str,
+        generation: int,
+        slots: tuple[Slot, ...],
+        data_key: bytes,
+        *,
+        new_revision: bool = True,
     ) -> None:
         """Seal and replace the file, under the lock. Raises StoreError."""
-        self.files.write(render(contents, vault, generation, slots, data_key), vault, generation)
+        data = render(contents, vault, generation, slots, data_key)
+        self.files.write(data, vault, generation, new_revision=new_revision)
 
     def use(self, key: Key) -> None:
         """From now on this key opens the vault."""
         self._unlocked = None
         self.finder.keep(key)
+
+    def _look(self, at: Callable[[Opened | None], T]) -> T:
+        """What is in the vault. Raises StoreError."""
+        try:
+            return at(self.read())
+        except Damaged:
+            pass
+        except StoreError as error:
+            if error.kind not in {ErrorKind.WRONG_KEY, ErrorKind.DAMAGED}:
+                raise
+        # A change of the key replaces two files; between them it looks like this. Look again, alone.
+        with self.files.lock_if_possible():
+            self._read_key_again()
+            return at(self.read_alone())
 
     def _found(self, contents: Contents) -> None:
         """The first save: with the passphrase that was chosen or named, else with a new key file."""
@@ -260,6 +315,10 @@ class Vault:
 
     def _unlock(self, header: Header) -> _Unlocked:
         """Find what opens one of the slots; remembered, since a passphrase costs a tenth of a second."""
+        with self._mutex:
+            return self._find_slot(header)
+
+    def _find_slot(self, header: Header) -> _Unlocked:
         if self._unlocked and self._unlocked.slot in header.slots:
             return self._unlocked
         passphrases = [s for s in header.slots if wants_passphrase(s)]
@@ -277,8 +336,9 @@ class Vault:
         raise self._wrong(key, bool(passphrases))
 
     def _read_key_again(self) -> None:
-        self._unlocked = self._unlocked if self._unlocked and self._unlocked.key.passphrase else None
-        self.finder.forget_file()
+        with self._mutex:
+            self._unlocked = self._unlocked if self._unlocked and self._unlocked.key.passphrase else None
+            self.finder.forget_file()
 
     def _wrong(self, key: Key, passphrase: bool) -> StoreError:
         why = f"{key.source} does not open {self.files.path}"

@@ -58,11 +58,14 @@ class VaultFile:
         self._compare_with_mark(sealed)
         return sealed
 
-    def write(self, data: bytes, vault: str, generation: int) -> None:
-        """Replace the file; the one before it stays as the previous revision. Raises StoreError."""
+    def write(self, data: bytes, vault: str, generation: int, *, new_revision: bool = True) -> None:
+        """Replace the file; before a new revision of the settings the one before it stays as the previous.
+
+        Raises StoreError.
+        """
         if len(data) > LIMIT:
             raise atomic.too_large(self.path, LIMIT)
-        atomic.write(self.path, data, self.previous)
+        atomic.write(self.path, data, self.previous if new_revision else None)
         text = f"{vault} {generation}"
         with contextlib.suppress(StoreError):  # an older mark is harmless: it only forbids going further back
             atomic.write(self.mark, f"{text} {sha256(text.encode()).hexdigest()}\n".encode())

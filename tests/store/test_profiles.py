@@ -52,15 +52,21 @@ def models(annotation: object) -> Iterator[type[BaseModel]]:
         yield from models(inner)
 
 
+def plain_types(annotation: object) -> Iterator[object]:
+    """What is left of an annotation such as Annotated[list[Annotated[str, …]], …] | None."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from plain_types(inner)
+
+
 def text_fields(model: type[BaseModel], at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Every place of a profile that holds text which is not a choice and not a secret."""
     for name, info in model.model_fields.items():
         inner = list(models(info.annotation))
         for part in inner:
             yield from text_fields(part, (*at, name))
-        kinds = {info.annotation, *get_args(info.annotation)}
-        for _ in range(3):  # list[Annotated[str, …]] | None
-            kinds |= {k for kind in kinds for k in get_args(kind) if k.__hash__}
+        kinds = list(plain_types(info.annotation))
         if not inner and str in kinds and SecretStr not in kinds:
             yield (*at, name)
 
@@ -69,7 +75,7 @@ FIELDS = list(text_fields(Profile))
 
 
 def test_every_text_field_is_looked_at() -> None:
-    assert len(FIELDS) >= 20
+    assert len(FIELDS) >= 21
     assert {("sender_name",), ("smtp", "alternates", "host"), ("auth", "oauth", "scopes")} <= set(FIELDS)
 
 
@@ -87,6 +93,12 @@ def test_no_field_takes_a_control_character(field: tuple[str, ...], bad: str, wh
     text = old[0] if isinstance(old, list) else old
     new = {"end": text + bad, "middle": text[:1] + bad + text[1:], "start": bad + text}[where]
     here[field[-1]] = [new] if isinstance(old, list) else new
+    if field[-1] == "scopes" and bad[0].isspace():  # copied with a line break between them: taken apart there
+        auth = Profile.model_validate(given).auth
+        assert auth.oauth
+        assert auth.oauth.scopes
+        assert all(scope.isprintable() for scope in auth.oauth.scopes)
+        return
     with pytest.raises(ValueError, match=r".") as told:
         Profile.model_validate(given)
     assert "\r" not in str(told.value)
