@@ -39,14 +39,23 @@ if TYPE_CHECKING:
     help="Who signs in, where that is another than the mailbox (shared, delegated). Kept in the profile.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+@click.option(
+    "--keep-alive",
+    is_flag=True,
+    help="Ask nobody: renew the sign-ins of every profile that would end unused; for cron.",
+)
 @click.pass_obj
-def command(common: Common, *, name: str | None, way: Way | None, account: str | None, as_json: bool) -> int:
+def command(
+    common: Common, *, name: str | None, way: Way | None, account: str | None, as_json: bool, keep_alive: bool
+) -> int:
     """Sign profile NAME (or the default one) in with OAuth.
 
     Shows an address and a code to type there on any device, or an address to open in a browser whose
     last address is pasted here; then waits. Ctrl-C stops.
     """
     workspace = common.workspace()
+    if keep_alive:
+        return _keep_alive(workspace)
     profile_name, profile = chosen(workspace.settings, name)
     if account:
         profile = _for_account(profile_name, profile, account)
@@ -84,6 +93,17 @@ def _confirmed(failure: Failure) -> bool:
     return click.confirm(
         f"Is {wanted} a shared or delegated mailbox that {got} sends for?", default=False, err=True
     )
+
+
+def _keep_alive(workspace: Workspace) -> Exit:
+    """One line for each sign-in whose turn it was; quiet otherwise, as cron likes it."""
+    done = asyncio.run(workspace.tokens.keep_alive(workspace.settings.profiles))
+    for name, trouble in done.items():
+        if trouble:
+            say.error(f"sign-in of {name} was not renewed", trouble, f"sign in again: outmail signin {name}")
+        else:
+            say.talk(f"{name}: the sign-in was renewed")
+    return Exit.NOT_ALLOWED if any(done.values()) else Exit.OK
 
 
 def _for_account(name: str, profile: Profile, account: str) -> Profile:

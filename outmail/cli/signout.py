@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from outmail.cli import say
 from outmail.cli.exits import Exit
 from outmail.cli.options import Common, OurCommand, chosen
+
+if TYPE_CHECKING:
+    from store.profiles import Settings
 
 
 @click.command(cls=OurCommand, epilog="Example: outmail signout support")
@@ -24,11 +29,19 @@ def command(common: Common, name: str | None) -> int:
         return Exit.OK
     forgotten = workspace.tokens.forget(profile)
     say.result(f"{profile_name}: signed out" if forgotten else f"{profile_name}: nobody was signed in")
-    shared = [
-        other
-        for other, p in workspace.settings.profiles.items()
-        if forgotten and other != profile_name and workspace.tokens.same(profile, p)
-    ]
+    shared = _sharing(workspace.settings, profile_name) if forgotten else []
     if shared:
         say.talk(f"the same sign-in served {', '.join(shared)}: signed out too")
     return Exit.OK
+
+
+def _sharing(settings: Settings, name: str) -> list[str]:
+    """The other profiles that the same sign-in serves."""
+    from store.tokens import identity_of
+
+    identity = identity_of(settings.profiles[name])
+    return [
+        other
+        for other, p in settings.profiles.items()
+        if other != name and p.auth.method == "oauth" and p.auth.oauth and identity_of(p) == identity
+    ]

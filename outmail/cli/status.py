@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -12,11 +13,13 @@ from outmail.cli.options import Common, OurCommand
 from outmail.cli.profile import where
 
 if TYPE_CHECKING:
+    from outmail.engine.tokens import SignInState
     from store.history import History
     from store.profiles import Profile
 
 _QUEUE = ("waiting", "sending", "uncertain", "held", "dead")
 _EVERY_ENTRY = 2**31
+_SOON_DAYS = 30
 
 
 @click.command(cls=OurCommand, epilog="Example: outmail status --json")
@@ -25,7 +28,14 @@ _EVERY_ENTRY = 2**31
 def command(common: Common, as_json: bool) -> int:
     """Show the active server of each profile, its sign-in, the queue, and how many mails were sent."""
     workspace = common.workspace()
-    profiles = [_profile(name, profile) for name, profile in workspace.settings.profiles.items()]
+    signs_in = {
+        name: workspace.tokens.state(profile)
+        for name, profile in workspace.settings.profiles.items()
+        if profile.auth.method == "oauth"
+    }
+    profiles = [
+        _profile(name, profile, signs_in.get(name)) for name, profile in workspace.settings.profiles.items()
+    ]
     sent = _sent(workspace.history)
     if as_json:
         say.result_json(
@@ -50,25 +60,35 @@ def command(common: Common, as_json: bool) -> int:
     ]
     for line in say.table(("PROFILE", "PROTOCOL", "ACTIVE", "ADDRESS", "SIGN-IN"), rows):
         say.result(line)
+    for name, state in signs_in.items():
+        for line in _attention(name, state):
+            say.result(line)
     return Exit.OK
 
 
-def _profile(name: str, profile: Profile) -> dict[str, object]:
+def _profile(name: str, profile: Profile, state: SignInState | None) -> dict[str, object]:
     """As the contract names it. Without a relay nothing is sticky: the primary is always tried first."""
-    return {
+    found: dict[str, object] = {
         "profile": name,
         "protocol": profile.protocol,
         "active": "primary",
         "address": where(profile),
         "since": None,
         "reason": None,
-        "signed_in": _signed_in(profile),
+        "signed_in": state.signed_in if state else _ready(profile),
         "method": profile.auth.method,
         "paused": False,
     }
+    if state:
+        found["account"] = state.account or None
+        found["token_until"] = _stamp(state.access_until)
+        found["sign_in_until"] = _stamp(state.refresh_until)
+        found["sign_in_problem"] = state.problem or None
+        found["ends"] = [{"what": e.what, "when": _stamp(e.when), "days": e.days} for e in state.ends]
+    return found
 
 
-def _signed_in(profile: Profile) -> bool:
+def _ready(profile: Profile) -> bool:
     """Whether everything is there to sign in with: a password, or nothing where nothing is needed."""
     if profile.auth.method == "basic":
         return profile.auth.password is not None
@@ -78,7 +98,28 @@ def _signed_in(profile: Profile) -> bool:
 def _sign_in(profile: dict[str, object]) -> str:
     if profile["method"] == "none":
         return "not needed"
-    return f"{profile['method']}: " + ("ready" if profile["signed_in"] else "not signed in")
+    if not profile["signed_in"]:
+        return f"{profile['method']}: not signed in"
+    account = profile.get("account")
+    until = f" until {str(profile['sign_in_until'])[:10]}" if profile.get("sign_in_until") else ""
+    return f"{profile['method']}: " + (f"{account}{until}" if account else f"ready{until}")
+
+
+def _attention(name: str, state: SignInState) -> list[str]:
+    """What somebody should do something about: a sign-in that is gone, or will be soon."""
+    lines = []
+    if state.problem:
+        lines.append(f"{name}: {state.problem}: outmail signin {name}")
+    for ending in state.ends:
+        if ending.days < 0:
+            lines.append(f"{name}: {ending.what} ended on {ending.when:%Y-%m-%d}")
+        elif ending.days <= _SOON_DAYS:
+            lines.append(f"{name}: {ending.what} ends on {ending.when:%Y-%m-%d} (days left: {ending.days})")
+    return lines
+
+
+def _stamp(when: datetime | None) -> str | None:
+    return when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if when else None
 
 
 def _sent(history: History) -> int:
