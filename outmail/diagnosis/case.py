@@ -13,6 +13,17 @@ from transports.base import Cause, Failure, Scope, StepName
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d]|\.\d)")
 _CODE = re.compile(r"\s*([245]\d\d)(?![\d.])")
 
+_AADSTS = re.compile(r"AADSTS(\d{4,9})(?!\d)", re.IGNORECASE)
+_EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
+_EXCHANGE_HOSTS = (
+    *(".outlook.office.com", ".outlook.office365.com", ".outlook.office365.us", ".outlook-dod.office365.us"),
+    *(".partner.outlook.cn", ".outlook.sovcloud.fr", ".outlook.sovcloud.de"),
+)
+"""What Exchange Online is called in a token's `aud`, in each of Microsoft's clouds."""
+
+APP_ONLY = frozenset({"client-credentials", "service-account", "managed-identity"})
+"""Grants without a person."""
+
 _MICROSOFT_HOSTS = (".office365.com", ".office365.us", ".outlook.com", ".partner.outlook.cn")
 _MICROSOFT_WORDS = ("prod.outlook.com", "aka.ms/smtp_auth_disabled", "smtpclientauthentication", "storedrv")
 _GOOGLE_HOSTS = (".gmail.com", ".googlemail.com", ".google.com")
@@ -125,6 +136,84 @@ class Case:
             or _ends(self.context.host, _MICROSOFT_HOSTS)
             or self.says(*_MICROSOFT_WORDS)
         )
+
+    @property
+    def oauth(self) -> bool:
+        """Does the profile sign in with OAuth?"""
+        return self.context.method == "oauth"
+
+    @property
+    def refused_by_authority(self) -> bool:
+        """Did the authority itself say no, by an error of RFC 6749 or RFC 8628?"""
+        return self.cause is Cause.OAUTH_REFUSED
+
+    @cached_property
+    def oauth_error(self) -> str:
+        """The authority's word for it, as "invalid_grant"; "" without one."""
+        return self.failure.facts.get("error", "").strip().lower()
+
+    @cached_property
+    def aadsts(self) -> str:
+        """Entra's number, as "7000218"; looked for in the words where no fact says it; "" without one."""
+        given = self.failure.facts.get("aadsts", "").strip()
+        if given.isascii() and given.isdigit():
+            return given
+        found = _AADSTS.search(self.failure.words) if self.refused_by_authority else None
+        return found[1] if found else ""
+
+    def is_error(self, *errors: str) -> bool:
+        """Did the authority refuse with one of these words?"""
+        return self.refused_by_authority and self.oauth_error in errors
+
+    def is_aadsts(self, *numbers: str) -> bool:
+        """Did Entra refuse with one of these numbers?"""
+        return self.refused_by_authority and self.aadsts in numbers
+
+    def by(self, *grants: str) -> bool:
+        """Is it one of these grants?"""
+        return self.context.grant in grants
+
+    @property
+    def entra(self) -> bool:
+        """Is Microsoft the one who signs in?"""
+        return self.context.oauth_provider == "microsoft"
+
+    @property
+    def google_accounts(self) -> bool:
+        """Is Google the one who signs in?"""
+        return self.context.oauth_provider == "google"
+
+    @property
+    def app_only(self) -> bool:
+        """Is it the program itself that signs in, without a person?"""
+        return self.context.grant in APP_ONLY or self.context.token.get("idtyp", "").lower() == "app"
+
+    @cached_property
+    def rights(self) -> frozenset[str]:
+        """What a person's token allows, in lower case without the resource; empty where it does not say."""
+        given = self.context.token.get("scp", "").lower().replace(",", " ").split()
+        return frozenset(scope.rpartition("/")[2] for scope in given)
+
+    @cached_property
+    def roles(self) -> frozenset[str]:
+        """An application's roles in lower case. None is no failure: Exchange's own RBAC needs none."""
+        return frozenset(self.context.token.get("roles", "").lower().replace(",", " ").split())
+
+    @cached_property
+    def for_other_service(self) -> bool:
+        """Does the token say that it is for another service than Exchange?"""
+        audience = self.context.token.get("aud", "").strip().lower()
+        if not audience:
+            return False
+        host = audience.removeprefix("https://").partition("/")[0].partition(":")[0]
+        return host != _EXCHANGE and not _ends(host, _EXCHANGE_HOSTS)
+
+    @cached_property
+    def token_account(self) -> str:
+        """Who the token says signed in, in lower case; "" where it names nobody, as an application's."""
+        token = self.context.token
+        names = (token.get(n, "").strip().lower() for n in ("upn", "preferred_username", "unique_name"))
+        return next((n for n in names if n), "")
 
     @property
     def google(self) -> bool:

@@ -6,14 +6,21 @@ own codes, then the codes that all servers share.
 
 from __future__ import annotations
 
+from outmail.diagnosis.authority import AUTHORITY
+from outmail.diagnosis.entra import ENTRA
+from outmail.diagnosis.entra_app import ENTRA_APP
+from outmail.diagnosis.entra_tenant import ENTRA_TENANT
 from outmail.diagnosis.entry import SERVER_ADMIN, Entry
 from outmail.diagnosis.google import GOOGLE
+from outmail.diagnosis.google_oauth import GOOGLE_SIGN_IN
 from outmail.diagnosis.microsoft import MICROSOFT_SIGN_IN
 from outmail.diagnosis.microsoft_send import MICROSOFT_SENDING
 from outmail.diagnosis.network import NETWORK
+from outmail.diagnosis.oauth import OAUTH_ERRORS, OAUTH_OWN
 from outmail.diagnosis.smtp_auth import SMTP_AUTH
 from outmail.diagnosis.smtp_send import SMTP_SEND
 from outmail.diagnosis.tls import TLS_ENTRIES
+from outmail.diagnosis.tokens import EXCHANGE_TOKENS, TOKENS
 
 UNKNOWN = Entry(
     id="unknown",
@@ -32,11 +39,20 @@ _HANDED_OVER = tuple(e for e in NETWORK if e.id == "uncertain")
 
 CATALOGUE: tuple[Entry, ...] = (
     *_HANDED_OVER,
+    *AUTHORITY,
     *TLS_ENTRIES,
     *(e for e in NETWORK if e not in _HANDED_OVER),
+    *ENTRA,
+    *ENTRA_APP,
+    *ENTRA_TENANT,
+    *GOOGLE_SIGN_IN,
+    *OAUTH_OWN,
+    *OAUTH_ERRORS,
+    *EXCHANGE_TOKENS,
     *MICROSOFT_SIGN_IN,
     *MICROSOFT_SENDING,
     *GOOGLE,
+    *TOKENS,
     *SMTP_AUTH,
     *SMTP_SEND,
     UNKNOWN,

@@ -9,12 +9,13 @@ import ipaddress
 import shlex
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from outmail.diagnosis.case import Case
 from outmail.diagnosis.finding import Context, Finding
-from transports.trace import harmless
+from outmail.diagnosis.gaps import of_the_sign_in, one_line
+from transports.base import NOTHING, StepName
 
 YOU, SERVER_ADMIN, TENANT_ADMIN, PROVIDER = (
     "you",
@@ -27,14 +28,17 @@ YOU, SERVER_ADMIN, TENANT_ADMIN, PROVIDER = (
 _KNOCK = "timeout 10 bash -c '</dev/tcp/$1/$2 && echo open' knock"
 """Does a port take connections? Every Debian has bash and timeout, and many have no nc or telnet."""
 
-_LONGEST_VALUE = 250
 _LONGEST_WORDS = 500
+_ENCRYPTED = frozenset({"starttls", "tls", "https"})
 _SINGLE_QUOTES = "'\u2018\u2019\u201a\u201b"  # PowerShell takes each of them for a quote
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A known failure. `{name}` in a text or command is a gap; see `texts` and `shell` for the names.
+
+    A failure of the step `token` happened on the way to the sign-in service, so that its gaps
+    `host`, `port` and `server` are that service's, and never the mail server's.
 
     `commands` are for a POSIX shell, `powershell` ones for Exchange Online PowerShell; a
     command whose gap has no value in a profile is left out.
@@ -60,19 +64,37 @@ class Entry:
             cause=_sentence(self.cause, gaps),
             remedy=_sentence(self.remedy, gaps),
             commands=(
-                *_filled(self.commands, shell(case.context)),
+                *_filled(self.commands, shell(_place(case), {**case.failure.facts, **_signed_in(case)})),
                 *_sign_in(case, self.powershell),
                 *_filled(self.powershell, powershell(case.context)),
             ),
-            where=self.where,
-            docs=self.docs,
+            where=_sentence(self.where, gaps),
+            docs=self.docs.format_map(gaps),
             who=self.who,
         )
 
 
 def _sign_in(case: Case, commands: tuple[str, ...]) -> tuple[str, ...]:
     """What comes before any command of Exchange Online PowerShell; an Exchange of one's own needs none."""
-    return ("Connect-ExchangeOnline",) if commands and case.microsoft else ()
+    return ("Connect-ExchangeOnline",) if commands and (case.microsoft or case.entra) else ()
+
+
+def _signed_in(case: Case) -> dict[str, str]:
+    """Who the token says signed in, as a command may name them."""
+    return {"token_account": case.token_account}
+
+
+def _place(case: Case) -> Context:
+    """The context of the server that was spoken to: at the step `token` the sign-in service, by https."""
+    if not case.at(StepName.TOKEN):
+        return case.context
+    given = one_line(case.failure.facts.get("host", ""))
+    try:
+        parts = urlsplit(f"//{given}")
+        host, port = parts.hostname or "", parts.port or 443
+    except ValueError:
+        host, port = "", 443
+    return replace(case.context, host=host, port=port if host else 0, security="https")
 
 
 def _sentence(template: str, gaps: Mapping[str, str]) -> str:
@@ -80,20 +102,16 @@ def _sentence(template: str, gaps: Mapping[str, str]) -> str:
     return f"T{text[1:]}" if text.startswith("the ") else text  # a default stands where a name would
 
 
-def one_line(text: str, longest: int = _LONGEST_VALUE) -> str:
-    """Untrusted text on one line without control characters."""
-    return " ".join(harmless(" ".join(text.split()), longest).split())
-
-
 def texts(case: Case) -> dict[str, str]:
     """The gaps of sentences; a value that is not known becomes a word that fits."""
-    context, facts = case.context, case.failure.facts
+    context, facts = _place(case), case.failure.facts
     host = one_line(context.host)
+    server = "the sign-in service" if case.at(StepName.TOKEN) else "the server"
     values = {
         "profile": (one_line(context.profile), "this profile"),
-        "host": (host, "the server"),
+        "host": (host, server),
         "port": (str(context.port) if context.port else "", "this port"),
-        "server": (_address(host, context.port) if host else "", "the server"),
+        "server": (_address(host, context.port) if host else "", server),
         "username": (one_line(context.username), "the account"),
         "sender": (one_line(context.from_address), "the sender's address"),
         "proxy": (one_line(context.proxy), "the proxy"),
@@ -104,15 +122,16 @@ def texts(case: Case) -> dict[str, str]:
         "until": (one_line(facts.get("certificate_until", "")), "soon"),
         "days": (one_line(facts.get("days", "")), "a few"),
         "tried": (one_line(facts.get("tried", "")), "the server's address"),
+        **of_the_sign_in(case),
     }
     return {name: value or default for name, (value, default) in values.items()}
 
 
-def shell(context: Context) -> dict[str, str]:
-    """The gaps of shell commands, each quoted; "" where the profile has no value."""
+def shell(context: Context, facts: Mapping[str, str] = NOTHING) -> dict[str, str]:
+    """The gaps of shell commands, each quoted; "" where neither profile nor failure has a value."""
     host = one_line(context.host)
     proxy_host, proxy_address = _proxy(context.proxy)
-    scheme = "smtps" if context.security == "tls" else "smtp"
+    scheme = {"tls": "smtps", "https": "https"}.get(context.security, "smtp")
     quoted = {
         "profile": one_line(context.profile),
         "host": host,
@@ -124,6 +143,8 @@ def shell(context: Context) -> dict[str, str]:
         "url": f"{scheme}://{_address(host, context.port)}" if host and context.port else "",
         "sender": one_line(context.from_address),
         "domain": one_line(context.from_address).rpartition("@")[2],
+        "got": one_line(facts.get("got", "")),
+        "token_account": one_line(facts.get("token_account", "")),
     }
     words = {name: _quoted(value) for name, value in quoted.items()}
     reach = words["host"] and words["port"] and not context.proxy
@@ -142,7 +163,14 @@ def shell(context: Context) -> dict[str, str]:
 def powershell(context: Context) -> dict[str, str]:
     """The gaps of PowerShell commands, each a quoted string; "" where the profile has no value."""
     sender = one_line(context.from_address)
-    values = {"mailbox": one_line(context.username) or sender, "sender": sender}
+    client = one_line(context.client_id)
+    values = {
+        "mailbox": one_line(context.username) or sender,
+        "sender": sender,
+        "account": one_line(context.account),
+        "client_id": client,
+        "app_filter": f"AppId eq {_ps_quoted(client)}" if client else "",
+    }
     return {name: _ps_quoted(value) for name, value in values.items()}
 
 
@@ -183,7 +211,7 @@ def _proxy(url: str) -> tuple[str, str]:
 def _openssl(context: Context) -> str:
     """`openssl s_client` as this profile connects; "" where it cannot (SOCKS, no TLS)."""
     host = one_line(context.host)
-    if not host or host.startswith("-") or not context.port or context.security not in {"starttls", "tls"}:
+    if not host or host.startswith("-") or not context.port or context.security not in _ENCRYPTED:
         return ""
     words = ["openssl", "s_client"]
     if context.proxy:

@@ -7,6 +7,8 @@ from outmail.diagnosis.entry import TENANT_ADMIN, Entry
 from transports.base import StepName
 
 _CHECK = "outmail check {profile}"
+_SIGN_IN = "outmail signin {profile}"
+_MAIL = "https://mail.google.com/"
 _APP_PASSWORDS = "https://support.google.com/accounts/answer/185833"
 _ERRORS = "https://support.google.com/a/answer/3726730"
 _RELAY = "https://support.google.com/a/answer/2956491"
@@ -18,12 +20,20 @@ def _bad(case: Case) -> bool:
     return case.google and case.answered and case.code == 535
 
 
+def _token(case: Case) -> bool:
+    """Google refuses a token; it says why in the JSON behind 334, and 535 alone tells nothing."""
+    return _bad(case) and case.oauth
+
+
 GOOGLE = (
     Entry(
         id="google-app-password-required",
         title="Google wants an app password instead of the account's own",
         cause="The account has 2-Step Verification, or Google takes no ordinary passwords from programs.",
-        remedy="Make an app password and enter it in the profile; or sign in with OAuth.",
+        remedy=(
+            "Make an app password and enter it in the profile; or choose outmail > edit the profile > "
+            "Authentication > OAuth 2."
+        ),
         when=lambda c: (
             c.google
             and c.answered
@@ -61,15 +71,39 @@ GOOGLE = (
         docs=_APP_PASSWORDS,
     ),
     Entry(
+        id="google-token-wrong-scope",
+        title="The token has no right to mail at Google",
+        cause="The profile asks for {scopes}; SMTP wants https://mail.google.com/ and nothing less.",
+        remedy='Set auth.oauth.scopes = ["https://mail.google.com/"] or remove it, then sign in again.',
+        when=lambda c: _token(c) and bool(c.context.scopes) and _MAIL not in c.context.scopes,
+        commands=(_SIGN_IN,),
+    ),
+    Entry(
+        id="google-token-service-account",
+        title="Google refused the service account's token",
+        cause=(
+            "The token is for another mailbox than {username}, or domain-wide delegation lacks the scope "
+            "https://mail.google.com/ (status {oauth_status})."
+        ),
+        remedy="Set auth.username to the mailbox's own address, and check the delegation's scope.",
+        when=lambda c: _token(c) and c.by("service-account"),
+        commands=(_CHECK,),
+        where=(
+            "admin.google.com > Security > Access and data control > API controls > Manage domain-wide "
+            "delegation"
+        ),
+        who=TENANT_ADMIN,
+    ),
+    Entry(
         id="google-token-refused",
         title="Google refused the OAuth token",
         cause=(
-            "Most likely first: the token has another scope than https://mail.google.com/; it belongs to "
-            "another account than {username}; it was revoked."
+            "Most likely first: it belongs to another account than {username}; the permission for mail was "
+            "left unticked; it was revoked; IMAP and SMTP are off in the Workspace (status {oauth_status})."
         ),
         remedy="Sign in again as {username} and leave the permission for mail ticked.",
-        when=lambda c: _bad(c) and c.context.method == "oauth",
-        commands=(_CHECK,),
+        when=_token,
+        commands=(_SIGN_IN,),
     ),
     Entry(
         id="google-password-refused",

@@ -19,7 +19,6 @@ def diagnose(failure: Failure, context: Context) -> Finding:
 
 
 _NOT_YET = {
-    "OAuth": "This version of outmail does not sign in with OAuth yet.",
     "Microsoft Graph": "This version of outmail does not send through Graph yet.",
 }
 

@@ -11,6 +11,7 @@ from outmail.diagnosis.entry import SERVER_ADMIN, TENANT_ADMIN, Entry
 from transports.base import StepName
 
 _CHECK = "outmail check {profile}"
+_USE_OAUTH = "sign in with OAuth (outmail > edit the profile > Authentication > OAuth 2)"
 _SUBMISSION = (
     "https://learn.microsoft.com/en-us/exchange/clients-and-mobile-in-exchange-online/"
     "authenticated-client-smtp-submission"
@@ -83,11 +84,42 @@ MICROSOFT_SIGN_IN = (
         who=TENANT_ADMIN,
     ),
     Entry(
+        id="m365-token-security-defaults",
+        title="Security defaults have switched sending by SMTP off",
+        cause="Security defaults are on in the tenant; SMTP AUTH is off with them, for tokens too.",
+        remedy=(
+            "Allow SMTP AUTH for this one mailbox, and wait some minutes. If it stays, send through "
+            "Microsoft Graph, or have the defaults replaced by Conditional Access."
+        ),
+        when=lambda c: c.oauth and _139(c, "security defaults"),
+        powershell=(_ALLOW_MAILBOX, _SHOW_TENANT),
+        where="Microsoft Entra admin center > Entra ID > Overview > Properties > Manage security defaults",
+        docs=_SUBMISSION,
+        who=TENANT_ADMIN,
+    ),
+    Entry(
+        id="m365-token-blocked",
+        title="Microsoft 365 blocks this sign-in though it came with a token (5.7.139)",
+        cause=(
+            "Most likely first: SMTP AUTH is off for the mailbox or the tenant; a Conditional Access policy "
+            "refuses this place; the account is disabled or has no licence. It said: {words}"
+        ),
+        remedy=(
+            "Run the commands in this order, then look at the account's sign-in log. A password instead of "
+            "the token cures none of these."
+        ),
+        when=lambda c: c.oauth and _139(c),
+        powershell=(_SHOW_TENANT, _SHOW_MAILBOX, _ALLOW_MAILBOX),
+        where=_MAIL_APPS,
+        docs="https://aka.ms/smtp_auth_disabled",
+        who=TENANT_ADMIN,
+    ),
+    Entry(
         id="m365-security-defaults",
         title="The tenant's security defaults block this sign-in",
         cause="Security defaults are on in the tenant; they refuse SMTP with a password.",
         remedy=(
-            "Send through Microsoft Graph or sign in with OAuth. Security defaults protect the whole tenant: "
+            f"Send through Microsoft Graph or {_USE_OAUTH}. Security defaults protect the whole tenant: "
             "replace them by Conditional Access rather than switch them off."
         ),
         when=lambda c: _139(c, "security defaults"),
@@ -100,8 +132,8 @@ MICROSOFT_SIGN_IN = (
         title="The tenant takes no passwords over SMTP",
         cause="Basic authentication is switched off, by an authentication policy or by Microsoft's default.",
         remedy=(
-            "Sign in with OAuth. Where that cannot be, an admin can allow basic authentication again in the "
-            "authentication policy, until Microsoft removes it."
+            "Sign in with OAuth: outmail > edit the profile > Authentication > OAuth 2. Where that cannot "
+            "be, an admin can allow basic authentication again, until Microsoft removes it."
         ),
         when=lambda c: _139(c, "basic authentication is disabled", "basic auth is disabled"),
         powershell=(_SHOW_POLICY,),
@@ -117,7 +149,7 @@ MICROSOFT_SIGN_IN = (
         ),
         remedy=(
             "Sign in at outlook.office.com with the same name and password. If that works, passwords are not "
-            "allowed here: sign in with OAuth. If not, correct the password."
+            f"allowed here: {_USE_OAUTH}. If not, correct the password."
         ),
         when=lambda c: _139(c, "credentials were incorrect"),
         commands=(_CHECK,),
@@ -132,8 +164,8 @@ MICROSOFT_SIGN_IN = (
             "is off for the account."
         ),
         remedy=(
-            "The account's sign-in log names the policy. Sign in with OAuth, or have the account excluded "
-            "from that policy."
+            f"The account's sign-in log names the policy: {_USE_OAUTH}, or have the account excluded from "
+            "that policy."
         ),
         when=lambda c: _139(c, "did not meet the criteria"),
         powershell=(_SHOW_POLICY,),
@@ -162,32 +194,13 @@ MICROSOFT_SIGN_IN = (
         id="m365-basic-retired",
         title="Microsoft no longer takes passwords from this tenant over SMTP",
         cause="Basic authentication for client submission has been retired here (5.7.30).",
-        remedy="Sign in with OAuth, or send through Microsoft Graph.",
+        remedy=(
+            "Sign in with OAuth (outmail > edit the profile > Authentication > OAuth 2), or send through "
+            "Microsoft Graph."
+        ),
         when=lambda c: c.answered and c.is_code("5.7.30") and c.says("basic authentication"),
         docs=_RETIREMENT,
         who=TENANT_ADMIN,
-    ),
-    Entry(
-        id="exchange-token-refused",
-        title="Exchange refused the OAuth token",
-        cause=(
-            "Most likely first: the token is for another service (Graph instead of Outlook); the signed-in "
-            "account "
-            "is not {username}; the application has no rights on the mailbox or was registered with the "
-            "wrong "
-            "object ID."
-        ),
-        remedy=(
-            "Sign in again as the mailbox's owner with the scope https://outlook.office365.com/SMTP.Send. "
-            "For an "
-            "application: the Enterprise application's object ID, and FullAccess on the mailbox."
-        ),
-        when=lambda c: _sign_in_failed(c) and c.context.method == "oauth",
-        powershell=(
-            "Get-ServicePrincipal | Format-List DisplayName,AppId,ObjectId",
-            "Get-MailboxPermission -Identity {mailbox} | Format-Table User,AccessRights",
-        ),
-        docs=_OAUTH,
     ),
     Entry(
         id="exchange-password-refused",
@@ -196,7 +209,8 @@ MICROSOFT_SIGN_IN = (
         remedy=(
             "Enter the password again. Microsoft 365 wants the sign-in address; your own Exchange server may "
             "want "
-            r"DOMAIN\user. If both are right, passwords may be switched off: sign in with OAuth."
+            r"DOMAIN\user. If both are right, passwords may be switched off: "
+            f"{_USE_OAUTH}."
         ),
         when=lambda c: _sign_in_failed(c) and c.context.method == "basic",
         commands=(_CHECK,),

@@ -7,14 +7,14 @@ from outmail.diagnosis.entry import SERVER_ADMIN, Entry
 from transports.base import Cause, StepName
 
 _CHECK = "outmail check {profile}"
-_LOCKED = (
+LOCKED = (
     "account is locked",
     "account locked",
     "account has been locked",
     "locked out",
     "temporarily locked",
 )
-_DISABLED = (
+DISABLED = (
     "account disabled",
     "account is disabled",
     "account has been disabled",
@@ -23,7 +23,7 @@ _DISABLED = (
     "user disabled",
     "mailbox disabled",
 )
-_PASSWORD_OVER = ("password expired", "password has expired", "expired password", "change your password")
+PASSWORD_OVER = ("password expired", "password has expired", "expired password", "change your password")
 
 
 def _refused(case: Case) -> bool:
@@ -68,8 +68,8 @@ SMTP_AUTH = (
             "It offers {mechanisms}. We know PLAIN, LOGIN and CRAM-MD5, and the profile may allow only one."
         ),
         remedy=(
-            'Set auth.mechanism = "auto". If the server offers only XOAUTH2 or OAUTHBEARER, '
-            "it takes no passwords: sign in with OAuth."
+            'Set auth.mechanism = "auto". If the server offers only XOAUTH2 or OAUTHBEARER, it takes no '
+            "passwords: choose outmail > edit the profile > Authentication > OAuth 2."
         ),
         when=lambda c: c.cause is Cause.AUTH_NO_COMMON_MECHANISM,
         commands=("{openssl}",),
@@ -95,7 +95,7 @@ SMTP_AUTH = (
             "Wait, or have the account unlocked; do not try again and again, which locks it longer. "
             "Then correct the password in the profile if it was the reason."
         ),
-        when=lambda c: c.answered and c.signing_in and c.says(*_LOCKED, *_DISABLED),
+        when=lambda c: c.answered and c.signing_in and c.says(*LOCKED, *DISABLED),
         who=SERVER_ADMIN,
     ),
     Entry(
@@ -104,7 +104,7 @@ SMTP_AUTH = (
         cause="{host} says of {username}: {words}",
         remedy="Set a new password where the account is kept, then enter it in the profile.",
         when=lambda c: (
-            c.answered and c.signing_in and (c.says(*_PASSWORD_OVER) or c.is_code("5.7.12", "4.7.12"))
+            c.answered and c.signing_in and (c.says(*PASSWORD_OVER) or c.is_code("5.7.12", "4.7.12"))
         ),
         commands=(_CHECK,),
     ),

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from outmail.diagnosis.entry import gap_names, powershell, shell
 from outmail.diagnosis.finding import Context, Finding
 from outmail.diagnosis.match import all_entries, diagnose
-from tests.outmail.diagnosis.rows import HOUSE, ROWS, context
+from tests.outmail.diagnosis.all_rows import ROWS
+from tests.outmail.diagnosis.rows import HOUSE, context
 from transports.base import Cause, Failure, Scope, StepName, Verdict
 
 _IDS = {entry.id for entry in all_entries()}
@@ -34,6 +35,15 @@ _TEXT = st.one_of(
 )
 _ENHANCED = st.one_of(st.none(), st.from_regex(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", fullmatch=True), _TEXT)
 
+_FACTS = [
+    *("mechanisms", "certificate_until", "days", "tried", "x", "host", "port", "what", "wanted", "got"),
+    *("error", "aadsts", "suberror", "oauth_status", "oauth_scope"),
+]
+_FACT_VALUES = [
+    *("invalid_grant", "invalid_client", "50020", "7000218", "53003", "999999999", "\u0661", "html", "types"),
+    *("[::1", "[::1]:443", "host:99999", "a@b:c@d", "::1"),
+]
+
 _FAILURES = st.builds(
     Failure,
     step=st.sampled_from(StepName),
@@ -43,7 +53,7 @@ _FAILURES = st.builds(
     code=st.one_of(st.none(), st.integers(-1, 999)),
     enhanced=_ENHANCED,
     words=_TEXT,
-    facts=st.dictionaries(st.sampled_from(["mechanisms", "certificate_until", "days", "tried", "x"]), _TEXT),
+    facts=st.dictionaries(st.sampled_from(_FACTS), st.one_of(_TEXT, st.sampled_from(_FACT_VALUES))),
 )
 _CONTEXTS = st.builds(
     Context,
@@ -58,6 +68,17 @@ _CONTEXTS = st.builds(
     from_address=_TEXT,
     proxy=st.one_of(_TEXT, st.sampled_from(["http://[::1]:3128", "socks5://p:1", "http://[", "http://p:x"])),
     ca_file=_TEXT,
+    grant=st.sampled_from(["device-code", "authorization-code", "client-credentials", "service-account", ""]),
+    oauth_provider=st.sampled_from(["microsoft", "google", "custom", ""]),
+    client_id=_TEXT,
+    tenant=_TEXT,
+    account=_TEXT,
+    redirect_url=st.one_of(_TEXT, st.sampled_from(["http://localhost:8765", "http://[", "http://[::1]:1/x"])),
+    scopes=st.lists(_TEXT, max_size=3).map(tuple),
+    token=st.dictionaries(
+        st.sampled_from(["aud", "scp", "roles", "upn", "idtyp"]),
+        st.one_of(_TEXT, st.sampled_from(["app", "https://graph.microsoft.com", "SMTP.Send", "https://["])),
+    ),
 )
 
 
@@ -89,7 +110,10 @@ def _shell_commands(value: str) -> list[tuple[str, str]]:
     for entry in all_entries():
         for template in entry.commands:
             tame, hostile = (
-                shell(context(profile=v, host=v, ca_file=v, username=v, from_address=f"x@{v}", proxy=v))
+                shell(
+                    context(profile=v, host=v, ca_file=v, username=v, from_address=f"x@{v}", proxy=v),
+                    {"got": v, "token_account": v},
+                )
                 for v in ("tame", value)
             )
             if all(hostile[n] and tame[n] for n in gap_names(template)):
@@ -120,7 +144,8 @@ def test_a_real_shell_sees_the_same_words(value: str) -> None:
 
 @given(_TEXT)
 def test_no_value_can_end_its_string_in_powershell(value: str) -> None:
-    for quoted in powershell(context(username=value, from_address=value)).values():
+    around = context(username=value, from_address=value, client_id=value, account=value)
+    for quoted in powershell(around).values():
         if quoted:
             assert (quoted[0], quoted[-1]) == ("'", "'")
             inside = quoted[1:-1]

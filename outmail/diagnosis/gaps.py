@@ -1,0 +1,69 @@
+"""What is filled into the sentences about a sign-in: application, tenant, scopes, accounts, portal.
+
+A value comes from a server or a setting, so it is put on one line without control characters first.
+"""
+
+from __future__ import annotations
+
+from outmail.diagnosis.case import Case
+from transports.trace import harmless
+
+_LONGEST_VALUE = 250
+_RIGHTS = {"graph": "Mail.Send", "ews": "EWS.AccessAsUser.All"}
+_APP_RIGHTS = {"graph": "Mail.Send", "ews": "full_access_as_app"}
+
+
+def one_line(text: str, longest: int = _LONGEST_VALUE) -> str:
+    """Untrusted text on one line without control characters."""
+    return " ".join(harmless(" ".join(text.split()), longest).split())
+
+
+def of_the_sign_in(case: Case) -> dict[str, tuple[str, str]]:
+    """Each gap's value, and the words that stand there where the value is not known."""
+    context, facts = case.context, case.failure.facts
+    client, tenant = one_line(context.client_id), one_line(context.tenant)
+    app_only = case.app_only
+    return {
+        "app": (f"the application {client}" if client else "", "the application"),
+        "client_id": (client, "the application"),
+        "tenant": (f"the tenant {tenant}" if tenant else "", "the tenant"),
+        "mailbox": (one_line(context.username or context.from_address), "the mailbox"),
+        "signer": (one_line(context.account or context.username), "the account"),
+        "redirect_url": (one_line(context.redirect_url), "the profile's auth.oauth.redirect_url"),
+        "scopes": (one_line(" ".join(context.scopes)), "none"),
+        "right": ((_APP_RIGHTS if app_only else _RIGHTS).get(context.protocol, _smtp_right(app_only)), ""),
+        "api": (_api(case), ""),
+        "audience": (one_line(context.token.get("aud", "")), "another service"),
+        "rights": (one_line(context.token.get("scp", "")), "none"),
+        "token_account": (one_line(case.token_account), "an account that it does not name"),
+        "wanted": (one_line(facts.get("wanted", "") or context.username), "the account of the profile"),
+        "got": (one_line(facts.get("got", "")), "another account"),
+        "error": (one_line(facts.get("error", "")), "no known error"),
+        "aadsts": (case.aadsts, ""),
+        "oauth_status": (one_line(facts.get("oauth_status", "")), "no status"),
+        "oauth_scope": (one_line(facts.get("oauth_scope", "")), "a scope that it does not name"),
+        "portal": (_portal(case), ""),
+    }
+
+
+def _smtp_right(app_only: bool) -> str:
+    return "SMTP.SendAsApp" if app_only else "SMTP.Send"
+
+
+def _api(case: Case) -> str:
+    """Under which name the portal lists the permission: SMTP.Send of a person is among Graph's."""
+    exchange = case.context.protocol == "ews" or (case.context.protocol == "smtp" and case.app_only)
+    kind = "Application permissions" if case.app_only else "Delegated permissions"
+    if exchange:
+        return f"APIs my organization uses > Office 365 Exchange Online > {kind}"
+    return f"Microsoft Graph > {kind}"
+
+
+def _portal(case: Case) -> str:
+    """The portal of the cloud that the scopes or the sign-in service belong to."""
+    asked = [*case.context.scopes, case.failure.facts.get("host", "")]
+    if any(".us/" in f"{a}/" for a in asked):
+        return "entra.microsoft.us"
+    if any(".cn/" in f"{a}/" for a in asked):
+        return "portal.azure.cn"
+    return "entra.microsoft.com"
