@@ -158,7 +158,7 @@ class Case:
         given = self.failure.facts.get("aadsts", "").strip()
         if given.isascii() and given.isdigit():
             return given
-        found = _AADSTS.search(self.failure.words) if self.refused_by_authority else None
+        found = _AADSTS.search(self.failure.words) if self._no_of_authority else None
         return found[1] if found else ""
 
     def is_error(self, *errors: str) -> bool:
@@ -166,8 +166,12 @@ class Case:
         return self.refused_by_authority and self.oauth_error in errors
 
     def is_aadsts(self, *numbers: str) -> bool:
-        """Did Entra refuse with one of these numbers?"""
-        return self.refused_by_authority and self.aadsts in numbers
+        """Did Entra refuse with one of these numbers, by itself or for the person in the browser?"""
+        return self._no_of_authority and self.aadsts in numbers
+
+    @property
+    def _no_of_authority(self) -> bool:
+        return self.cause in {Cause.OAUTH_REFUSED, Cause.OAUTH_DECLINED}
 
     def by(self, *grants: str) -> bool:
         """Is it one of these grants?"""

@@ -152,6 +152,7 @@ def shell(context: Context, facts: Mapping[str, str] = NOTHING) -> dict[str, str
     show = "openssl x509 -noout -subject -issuer -dates -ext subjectAltName"
     return {
         **words,
+        "direct_url": "" if context.proxy else words["url"],
         "reach": f"{_KNOCK} {words['host']} {words['port']}" if reach else "",
         "openssl": talk,
         "certificate": f"{talk} | {show}" if talk else "",

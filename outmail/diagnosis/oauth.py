@@ -39,7 +39,7 @@ OAUTH_OWN = (
     Entry(
         id="sign-in-needed",
         title="Nobody is signed in for this profile",
-        cause="No usable token is kept for {profile}: {words}",
+        cause="Before mail can go out from {profile}, somebody must sign in: {words}",
         remedy="Sign in as {signer}; outmail keeps the sign-in and renews it by itself.",
         when=lambda c: c.cause is Cause.SIGN_IN_NEEDED,
         commands=(_SIGN_IN,),
@@ -92,7 +92,11 @@ OAUTH_OWN = (
             "provider of your own check auth.oauth.token_url."
         ),
         when=lambda c: _not_standard(c, "html"),
-        commands=(_CHECK, "curl -v --max-time 20 {url}"),
+        commands=(
+            "curl -v --max-time 20 {direct_url}",
+            "curl -v --max-time 20 --proxy {proxy} {url}",
+            _CHECK,
+        ),
     ),
     Entry(
         id="oauth-answer-huge",
