@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
+from store.contradictions_oauth import sign_in
 from store.problems import Problem, SettingsInvalid
 from store.profiles import MOST_PROFILES, PROFILE_NAME, Profile, Security, Settings
 
@@ -39,9 +40,13 @@ def contradictions(name: str, profile: Profile) -> list[Problem]:
             wrong("auth.password", "is missing: method is basic")
         else:
             found += _one_word(at + "auth.password", auth.password)
-        found += _in_the_clear(at, profile)
-    if auth.method == "oauth" and auth.oauth is None:
-        wrong("auth.oauth.client_id", "is missing: method is oauth")
+        if not auth.insecure_allow_password_without_tls and auth.mechanism != "cram-md5":
+            found += _in_the_clear(
+                at, profile, "password", ", or set auth.insecure_allow_password_without_tls = true"
+            )
+    if auth.method == "oauth":
+        found += sign_in(at, profile)
+        found += _in_the_clear(at, profile, "token")
     if profile.proxy and profile.proxy.password is not None and not profile.proxy.username:
         wrong("proxy.username", "is missing: the proxy has a password")
     if profile.proxy:
@@ -63,16 +68,10 @@ def _one_word(field: str, password: SecretStr | None) -> list[Problem]:
     return []
 
 
-def _in_the_clear(at: str, profile: Profile) -> list[Problem]:
-    if profile.auth.insecure_allow_password_without_tls or profile.auth.mechanism == "cram-md5":
-        return []
+def _in_the_clear(at: str, profile: Profile, what: str, otherwise: str = "") -> list[Problem]:
     fields = ["smtp.security", *(f"smtp.alternates.{n}.security" for n in range(1, 9))]
     return [
-        Problem(
-            at + field,
-            "none would send the password unencrypted: choose starttls or tls, "
-            "or set auth.insecure_allow_password_without_tls = true",
-        )
+        Problem(at + field, f"none would send the {what} unencrypted: choose starttls or tls{otherwise}")
         for field, server in zip(fields, profile.servers, strict=False)
         if server.security is Security.NONE
     ]

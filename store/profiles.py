@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -169,6 +169,17 @@ def split_scopes(given: object) -> object:
     return given
 
 
+def day(given: object) -> object:
+    """A date as 2027-01-31; a bare number, which could mean seconds, is none."""
+    if isinstance(given, str):
+        given = given.strip()
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", given):
+            raise ValueError("must be a date as 2027-01-31")
+    elif isinstance(given, datetime) or not isinstance(given, date):
+        raise ValueError("must be a date as 2027-01-31")
+    return given
+
+
 OneLine = Annotated[str, AfterValidator(setting)]
 Address = Annotated[str, AfterValidator(address)]
 Host = Annotated[str, AfterValidator(host)]
@@ -239,7 +250,7 @@ class OAuth(_Part):
     device_authorization_url: WebUrl | None = None
     scopes: Annotated[list[OneLine], BeforeValidator(split_scopes)] | None = None
     redirect_url: Annotated[str, AfterValidator(redirect)] | None = None
-    secret_expires: date | None = None  # when the client secret ends, as the portal says
+    secret_expires: Annotated[date, BeforeValidator(day)] | None = None  # the client secret's end
 
 
 class Auth(_Part):
