@@ -52,7 +52,9 @@ GOOGLE_SIGN_IN = (
         cause="What the service account signed seems to be from another time: {words}",
         remedy="Set the clock and let it be kept by NTP, then check again.",
         when=lambda c: (
-            _service_account(c) and c.is_error("invalid_grant") and c.says("short-lived", "iat", "timeframe")
+            _service_account(c)
+            and c.is_error("invalid_grant")
+            and c.says("short-lived", "iat and exp", "timeframe")
         ),
         commands=("date -u", "timedatectl", "outmail check {profile}"),
     ),

@@ -205,6 +205,7 @@ GOOGLE_ROWS = (
         ROBOT,
         ("desk@example.org",),
     ),
+    refused("google-service-account-mailbox", "invalid_grant", "Not a user associated with it", ROBOT),
     refused(
         "google-device-scope",
         "invalid_scope",
