@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import date
 
 import pytest
@@ -33,7 +34,7 @@ SERVICE = {"provider": "google", "grant": "service-account", "service_account": 
 
 
 def profile(
-    oauth: dict[str, object], protocol: str = "smtp", username: str | None = "a@example.org"
+    oauth: Mapping[str, object], protocol: str = "smtp", username: str | None = "a@example.org"
 ) -> Profile:
     return Profile.model_validate(
         {

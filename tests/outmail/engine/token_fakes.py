@@ -107,9 +107,14 @@ def app_profile() -> Profile:
 
 def vault(folder: Path, *profiles: Profile) -> Vault:
     """A vault with these profiles saved in it, as p0, p1 …"""
-    one = Vault(folder, KeyOptions(env={}))
+    one = opened(folder)
     one.save(Settings(profiles={f"p{n}": p for n, p in enumerate(profiles)}), one.load(), "ann")
     return one
+
+
+def opened(folder: Path) -> Vault:
+    """The vault as another process opens it."""
+    return Vault(folder, KeyOptions(env={}))
 
 
 def tokens(shelf: TokenShelf | Vault, authority: Authority, clock: Clock, wait: float = 5.0) -> Tokens:
