@@ -57,10 +57,12 @@ def _check(common: Common, name: str | None, server: str, as_json: bool, verbose
 
 
 def _say_failure(report: CheckReport) -> None:
+    from outmail.cli.ladder import remedy_line
+
     failed = next(s for s in report.servers if not s.ok)
     found = failed.finding
     # On a terminal the remedy stands just above, in the ladder.
-    remedy = found.remedy if found and not sys.stdout.isatty() else ""
+    remedy = "" if sys.stdout.isatty() else remedy_line(found)
     why = found.title if found else "not every step was reached"
     say.error(f"check of {report.profile}", f"{failed.address}: {why}", remedy)
 

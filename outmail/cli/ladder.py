@@ -115,6 +115,14 @@ def duration(seconds: float) -> str:
     return f"{ms:.0f} ms" if ms < 10_000 else f"{seconds:.1f} s"
 
 
+def remedy_line(finding: Finding | None) -> str:
+    """What to do, on one line: the remedy, and the command of ours that does it, if there is one."""
+    if finding is None:
+        return ""
+    ours = next((c for c in finding.commands if re.match(r"outmail (signin|profile) ", c)), "")
+    return f"{finding.remedy} Run: {ours}" if ours and ours not in finding.remedy else finding.remedy
+
+
 def finding_lines(finding: Finding, indent: int) -> list[str]:
     """What happened, why, what to do, and the commands to run, ready to be copied."""
     lines = say.paragraph("what", finding.title, indent)

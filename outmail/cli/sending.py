@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from outmail.cli import say
 from outmail.cli.exits import Exit, of_send
-from outmail.cli.ladder import Ladder, duration
+from outmail.cli.ladder import Ladder, duration, remedy_line
 from outmail.engine.report import SendReport, Watch, send_json
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _say_passed_over(report: SendReport) -> None:
 def _say_failure(report: SendReport, *, shown: bool) -> None:
     found = report.finding
     what = "perhaps sent" if report.uncertain else "not sent to all" if _partly(report) else "not sent"
-    say.error(what, f"{report.address}: {report.error}", "" if shown or not found else found.remedy)
+    say.error(what, f"{report.address}: {report.error}", "" if shown else remedy_line(found))
 
 
 def _partly(report: SendReport) -> bool:

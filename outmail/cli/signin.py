@@ -13,6 +13,7 @@ import click
 
 from outmail.cli import say
 from outmail.cli.exits import Exit, of_failure
+from outmail.cli.ladder import remedy_line
 from outmail.cli.options import Common, OurCommand, asker, chosen
 from outmail.cli.signin_events import JsonLines, PlainLines
 from outmail.cli.stdin_lines import stdin_lines
@@ -125,7 +126,7 @@ def _failed(events: JsonLines | PlainLines, sign_in: SignIn, failure: Failure) -
     found = _explained(sign_in, failure)
     events.failed(failure, found)
     if isinstance(events, JsonLines) or not sys.stderr.isatty():
-        say.error(f"sign-in of {sign_in.name}", found.title, found.remedy)
+        say.error(f"sign-in of {sign_in.name}", found.title, remedy_line(found))
     return of_failure(failure)
 
 
