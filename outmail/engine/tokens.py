@@ -23,6 +23,8 @@ from store.tokens import MemoryShelf, Token, TokenShelf, identity_of
 from transports.base import TransportError
 from transports.oauth.base import Authority, Granted, OAuthRoute
 
+__all__ = ["Ending", "ProfileTokens", "SignInState", "Tokens"]
+
 WAIT = 45.0
 """Seconds to wait for another process that renews the same sign-in; a renewal takes one or two."""
 

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from outmail.engine.tokens import Tokens
+from store import certificate
 from store.errors import ErrorKind, StoreError
 from store.profiles import Profile
 from store.tokens import MemoryShelf, Token, TokenStore, identity_of
@@ -385,3 +386,14 @@ async def test_an_answer_without_end_is_no_token_for_ever(desk: Tokens, clock: C
     for seconds in (float("inf"), 1e300, float("nan"), -5.0):
         token = desk.keep("p0", profile(), replace(granted(), expires_in=seconds))
         assert clock() <= token.expires_at <= clock() + timedelta(days=366)
+
+
+def test_the_end_of_a_certificate(desk: Tokens, clock: Clock) -> None:
+    clock.time = datetime.now(UTC)  # a certificate is made now, not when the other tests play
+    pair = certificate.make("outmail", days=30)
+    one = profile(grant="client-credentials", certificate=SecretStr(pair.pem.get_secret_value()))
+    (end,) = desk.state(one).ends
+    assert end.what == "certificate"
+    assert end.days in {29, 30}
+    broken = profile(grant="client-credentials", certificate=SecretStr("no PEM"))
+    assert desk.state(broken).ends == ()
