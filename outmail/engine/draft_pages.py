@@ -1,6 +1,6 @@
-"""The wizard's pages, which field stands on which, what each is called, and which field a failure concerns.
+"""The wizard's pages, which field stands on which, and what each is called.
 
-Plain tables and one pure function: no screen, no network. A field has the dotted path it has in the
+Plain tables: no screen, no network. A field has the dotted path it has in the
 profile file, so that an error of the store finds its place by name.
 """
 
@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-
-from transports.base import Cause, Failure, Scope, StepName
 
 
 class Page(StrEnum):
@@ -23,6 +21,7 @@ class Page(StrEnum):
     SENDER = "sender"
     ROUTE = "route"
     REVIEW = "review"
+    SIGNED_IN = "signed-in"
     CHECK = "check"
     SAMPLE = "sample"
     SAVE = "save"
@@ -36,6 +35,7 @@ TITLES = {
     Page.SENDER: "Sender",
     Page.ROUTE: "Proxy & trust",
     Page.REVIEW: "Review",
+    Page.SIGNED_IN: "Sign in",
     Page.CHECK: "Live check",
     Page.SAMPLE: "Sample mail",
     Page.SAVE: "Save",
@@ -49,14 +49,35 @@ PROXY, PROXY_URL, PROXY_USER, PROXY_PASSWORD = "proxy", "proxy.url", "proxy.user
 CA_FILE, FAILOVER, FAILBACK = "tls.ca_file", "failover.profile", "failover.failback"
 NAME, PROTOCOL, PROVIDER, MAILBOX = "name", "protocol", "provider", "mailbox"
 
+OAUTH = "auth.oauth."
+AUTHORITY, CLOUD, GRANT, TENANT = OAUTH + "provider", OAUTH + "cloud", OAUTH + "grant", OAUTH + "tenant"
+CLIENT_ID, CLIENT_SECRET = OAUTH + "client_id", OAUTH + "client_secret"
+SECRET_EXPIRES, ACCOUNT = OAUTH + "secret_expires", OAUTH + "account"
+CERTIFICATE, SERVICE_ACCOUNT = OAUTH + "certificate", OAUTH + "service_account"
+SCOPES, AUTHORIZATION_URL, TOKEN_URL = OAUTH + "scopes", OAUTH + "authorization_url", OAUTH + "token_url"
+DEVICE_URL, REDIRECT_URL = OAUTH + "device_authorization_url", OAUTH + "redirect_url"
+SIGN_IN_NOW = "sign-in"
+"""Not a setting: where somebody signs in before the live check."""
+
+FOLDED = (ACCOUNT, SCOPES, AUTHORIZATION_URL, TOKEN_URL, DEVICE_URL, REDIRECT_URL)
+"""What is filled in and seldom changed: shown when the admin asks for it, or an error is in it."""
+
+FILES = {CERTIFICATE: CERTIFICATE + ".file", SERVICE_ACCOUNT: SERVICE_ACCOUNT + ".file"}
+"""Settings of many lines, and the field in which the path of the file is typed that holds them."""
+
 FIELDS: dict[Page, tuple[str, ...]] = {
     Page.PROTOCOL: (PROTOCOL,),
     Page.PROVIDER: (MAILBOX, PROVIDER),
     Page.SERVER: (HOST, SECURITY, PORT),
-    Page.SIGN_IN: (METHOD, USERNAME, PASSWORD, INSECURE, MECHANISM),
+    Page.SIGN_IN: (
+        *(METHOD, USERNAME, PASSWORD, INSECURE, MECHANISM),
+        *(AUTHORITY, CLOUD, GRANT, TENANT, CLIENT_ID, CLIENT_SECRET, SECRET_EXPIRES),
+        *(CERTIFICATE, SERVICE_ACCOUNT, *FILES.values(), *FOLDED),
+    ),
     Page.SENDER: (SENDER_NAME, FROM, REPLY_TO, POLICY),
     Page.ROUTE: (PROXY, PROXY_URL, PROXY_USER, PROXY_PASSWORD, CA_FILE, FAILOVER, FAILBACK),
     Page.REVIEW: (NAME,),
+    Page.SIGNED_IN: (SIGN_IN_NOW,),
 }
 """The fields of each page; those of the alternates follow the primary server's on the same page."""
 
@@ -84,9 +105,27 @@ LABELS = {
     FAILOVER: "Failover profile",
     FAILBACK: "Way back",
     NAME: "Profile name",
+    AUTHORITY: "OAuth provider",
+    CLOUD: "Cloud",
+    GRANT: "Way to sign in",
+    TENANT: "Tenant",
+    CLIENT_ID: "Client ID",
+    CLIENT_SECRET: "Client secret",
+    SECRET_EXPIRES: "Secret ends on",
+    CERTIFICATE: "Certificate",
+    SERVICE_ACCOUNT: "Service account",
+    FILES[CERTIFICATE]: "Certificate file",
+    FILES[SERVICE_ACCOUNT]: "Key file (JSON)",
+    ACCOUNT: "Who signs in",
+    SCOPES: "Scope",
+    AUTHORIZATION_URL: "Authorization URL",
+    TOKEN_URL: "Token URL",
+    DEVICE_URL: "Device URL",
+    REDIRECT_URL: "Redirect URL",
+    SIGN_IN_NOW: "Sign in",
 }
 
-SECRETS = frozenset({PASSWORD, PROXY_PASSWORD})
+SECRETS = frozenset({PASSWORD, PROXY_PASSWORD, CLIENT_SECRET, CERTIFICATE, SERVICE_ACCOUNT})
 """Fields whose text is never shown unless the admin who types it asks to see it."""
 
 _ALTERNATE = re.compile(r"smtp\.alternates\.(\d+)\.(host|security|port)")
@@ -124,57 +163,3 @@ def label(field: str) -> str:
     if found:
         return f"Alternate {found[1]}" + ("" if found[2] == "host" else f" {found[2]}")
     return LABELS.get(field, field)
-
-
-_BY_CAUSE = {
-    Cause.NAME_NOT_FOUND: HOST,
-    Cause.NAME_LOOKUP_FAILED: HOST,
-    Cause.CONNECTION_REFUSED: PORT,
-    Cause.UNREACHABLE: HOST,
-    Cause.TIMED_OUT: HOST,
-    Cause.CONNECTION_LOST: PORT,
-    Cause.PROXY_UNREACHABLE: PROXY_URL,
-    Cause.PROXY_SIGN_IN: PROXY_PASSWORD,
-    Cause.PROXY_REFUSED: PROXY_URL,
-    Cause.CERTIFICATE_EXPIRED: HOST,
-    Cause.CERTIFICATE_NOT_YET_VALID: HOST,
-    Cause.CERTIFICATE_SELF_SIGNED: CA_FILE,
-    Cause.CERTIFICATE_UNKNOWN_ISSUER: CA_FILE,
-    Cause.CERTIFICATE_WRONG_NAME: HOST,
-    Cause.CERTIFICATE_INVALID: CA_FILE,
-    Cause.CA_FILE_UNUSABLE: CA_FILE,
-    Cause.TLS_VERSION: SECURITY,
-    Cause.TLS_FAILED: SECURITY,
-    Cause.TLS_ON_PLAIN_PORT: SECURITY,
-    Cause.PLAIN_ON_TLS_PORT: SECURITY,
-    Cause.NOT_SMTP: PORT,
-    Cause.STARTTLS_NOT_OFFERED: SECURITY,
-    Cause.STARTTLS_REFUSED: SECURITY,
-    Cause.STARTTLS_INJECTED: SECURITY,
-    Cause.AUTH_NOT_OFFERED: METHOD,
-    Cause.AUTH_NO_COMMON_MECHANISM: MECHANISM,
-    Cause.AUTH_NEEDS_TLS: SECURITY,
-    Cause.SMTPUTF8_NOT_OFFERED: FROM,
-}
-"""Where to look first, by what was seen on our side of the wire."""
-
-_BY_STEP = {
-    StepName.PROXY: PROXY_URL,
-    StepName.AUTHENTICATE: PASSWORD,
-    StepName.SENDER: FROM,
-    StepName.PERMISSION: FROM,
-    StepName.SEND: FROM,
-}
-"""Where to look first when the server itself said no, by the step at which it did."""
-
-_BY_SCOPE = {Scope.SIGN_IN: PASSWORD, Scope.SENDER: FROM}
-
-
-def concerned(failure: Failure, server: str = "primary") -> str:
-    """The field an admin should look at first after this failure of that server (primary, alternate …)."""
-    field = _BY_CAUSE.get(failure.cause) or _BY_STEP.get(failure.step)
-    field = field or _BY_SCOPE.get(failure.scope) or HOST
-    part = field.removeprefix("smtp.")
-    if part == field or server == "primary":
-        return field
-    return alternate(int(server.removeprefix("alternate").lstrip("-") or 1), part)

@@ -13,7 +13,7 @@ from outmail.demo.tenant import PracticeTenant
 from outmail.engine.check import check
 from outmail.engine.errors import EngineError, Refusal
 from outmail.engine.report import CheckReport, Progress, check_json
-from store.profiles import Auth, OAuth, Profile
+from store.profiles import Profile
 from transports.base import Status
 
 
@@ -142,7 +142,6 @@ async def test_a_server_that_the_profile_does_not_have(tenant: PracticeTenant) -
     [
         {"protocol": "graph"},
         {"protocol": "ews"},
-        {"auth": Auth(method="oauth", username="a", oauth=OAuth(client_id="x"))},
     ],
 )
 async def test_what_this_version_cannot_use_is_said_plainly(
