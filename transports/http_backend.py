@@ -1,0 +1,139 @@
+"""The connections beneath web requests: name, proxy, TCP and TLS by the same code as SMTP.
+
+It never takes a proxy or a certificate from the environment, and never connects but as the route says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterable
+
+import httpcore
+
+from transports.base import Cause, StepName, TransportError
+from transports.net.connect import connect
+from transports.net.failures import cause_of, from_error, unreachable, words_of
+from transports.net.proxy import ProxyAddress, through
+from transports.net.resolve import Resolver, resolve
+from transports.net.tls import client_context
+from transports.routes import HttpRoute, ServerAddress
+
+
+class Backend(httpcore.AsyncNetworkBackend):
+    """httpcore's door to the network, along the route of a profile. Raises TransportError only."""
+
+    def __init__(self, route: HttpRoute, step: StepName, resolver: Resolver) -> None:
+        self._route = route
+        self._step = step
+        self._resolver = resolver
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[object] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """A connection to the host, or through the proxy, which then resolves its name."""
+        server = ServerAddress(host.strip("[]"), port, "tls")
+        sock = await self._reach(server)
+        handed_over = False
+        try:
+            reader, writer = await asyncio.open_connection(sock=sock)
+            handed_over = True
+        finally:
+            if not handed_over:
+                sock.close()
+        return Stream(reader, writer, self._route, self._step)
+
+    async def _reach(self, server: ServerAddress) -> socket.socket:
+        timeouts = self._route.timeouts
+        proxy = self._route.proxy
+        if proxy is None:
+            endpoints = await resolve(server.host, server.port, self._resolver, timeouts.resolve)
+            return (await connect(endpoints, timeouts.connect, self._step)).sock
+        address = ProxyAddress.of(proxy.url)
+        try:
+            endpoints = await resolve(address.host, address.port, self._resolver, timeouts.resolve)
+        except TransportError as error:
+            words = f"the proxy's name {address.host}: {error.failure.words}"
+            raise unreachable(self._step, Cause.PROXY_UNREACHABLE, words) from error
+        return await through(address, endpoints, proxy, server, timeouts.proxy)
+
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[object] | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        """Never asked for: no route leads to a Unix socket."""
+        raise unreachable(self._step, Cause.UNREACHABLE, "web requests do not go to Unix sockets")
+
+    async def sleep(self, seconds: float) -> None:
+        """Between attempts; there are none, since a request is never repeated unseen."""
+        await asyncio.sleep(seconds)
+
+
+class Stream(httpcore.AsyncNetworkStream):
+    """One connection, plain until `start_tls`. Network errors are TransportErrors here already."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, route: HttpRoute, step: StepName
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._route = route
+        self._step = step
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """What is there, b"" at the end."""
+        try:
+            return await self._reader.read(max_bytes)
+        except OSError as error:
+            raise from_error(self._step, error) from error
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """All of it."""
+        try:
+            self._writer.write(buffer)
+            await self._writer.drain()
+        except OSError as error:
+            raise from_error(self._step, error) from error
+
+    async def aclose(self) -> None:
+        """At once, whatever the other side does: an answer was read to its end, or is not wanted."""
+        transport = self._writer.transport
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        """TLS with the route's own trust; httpcore's context is not used, and knows no certificate."""
+        context = client_context(self._route.ca_file, self._step)
+        seconds = self._route.timeouts.tls
+        done = False
+        try:
+            async with asyncio.timeout(seconds):
+                await self._writer.start_tls(context, server_hostname=server_hostname)
+            done = True
+        except TimeoutError as error:
+            words = f"no answer within {seconds:g} s while starting TLS"
+            raise unreachable(self._step, Cause.TIMED_OUT, words) from error
+        except (OSError, ssl.CertificateError) as error:
+            raise unreachable(self._step, cause_of(error), words_of(error)) from error
+        finally:
+            if not done:
+                await self.aclose()
+        return self
+
+    def get_extra_info(self, info: str) -> object:
+        """httpcore asks whether an idle connection has been closed, or something came unasked."""
+        if info == "is_readable":
+            return self._reader.at_eof() or bool(self._reader._buffer)  # type: ignore[attr-defined]
+        if info == "ssl_object":
+            return self._writer.get_extra_info("ssl_object")
+        return None
