@@ -1,0 +1,118 @@
+"""The browser's part of a sign-in: the address to open, and the address that it ends on, as it was pasted.
+
+An answer that does not carry this sign-in's own state is never used, and no code stands in an error.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from types import MappingProxyType
+from urllib.parse import parse_qs, urlsplit
+
+from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
+from transports.oauth.base import BrowserRequest
+from transports.secret import Secret
+from transports.trace import harmless
+
+_LONGEST = 32 * 1024
+_DECLINED = frozenset({"access_denied", "consent_required", "authorization_declined"})
+
+
+def new_secret() -> Secret:
+    """43 letters of chance: a state, a nonce, or a verifier (RFC 7636, section 4.1)."""
+    return Secret(secrets.token_urlsafe(32))
+
+
+def challenge(verifier: Secret) -> str:
+    """The verifier's S256 challenge (RFC 7636, section 4.2)."""
+    digest = hashlib.sha256(verifier.reveal().encode("ascii")).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+
+
+def parse(answer: str, request: BrowserRequest, issuer: str) -> str:
+    """The code in the address that the browser ended on, however it was pasted (RFC 6749, section 4.1.2).
+
+    Raises TransportError: OAUTH_NOT_STANDARD where there is no address or no code, OAUTH_WRONG_STATE,
+    OAUTH_WRONG_ISSUER (RFC 9207), OAUTH_DECLINED, OAUTH_REFUSED.
+    """
+    fields = _fields(answer)
+    if not fields:
+        raise _error(
+            Cause.OAUTH_NOT_STANDARD,
+            "That is not the address the browser ended on: copy all of it, with code= and state= in it.",
+            what="paste",
+        )
+    state = fields.get("state", "")
+    if not hmac.compare_digest(state.encode(), request.state.reveal().encode()):
+        words = (
+            "This address belongs to another sign-in: open the one shown here, and paste where it ends."
+            if state
+            else "This address has no state: copy the whole of it, up to its end."
+        )
+        raise _error(Cause.OAUTH_WRONG_STATE, words)
+    their_issuer = fields.get("iss", "")
+    if their_issuer and issuer and not _same(their_issuer, issuer):
+        raise _error(
+            Cause.OAUTH_WRONG_ISSUER,
+            f"the answer is of {their_issuer}, not of {issuer}",
+            expected=issuer,
+            got=harmless(their_issuer, 200),
+        )
+    error = fields.get("error", "")
+    if error:
+        raise _refused(error, fields.get("error_description", ""))
+    code = fields.get("code", "")
+    if not code or not code.isprintable():
+        raise _error(Cause.OAUTH_NOT_STANDARD, "This address has no code in it.", what="paste")
+    return code
+
+
+def _fields(answer: str) -> Mapping[str, str]:
+    """The parameters of whatever was pasted: an address, its query, with line breaks of a terminal in it."""
+    text = "".join(answer.strip().strip("'\"<>").split())
+    if len(text) > _LONGEST or "=" not in text:
+        return {}
+    try:
+        parts = urlsplit(text if "://" in text or text.startswith("?") else f"?{text.lstrip('#/')}")
+        found = parse_qs(parts.query or parts.fragment, keep_blank_values=True, max_num_fields=50)
+    except ValueError:
+        return {}
+    fields = {name: values[0] for name, values in found.items() if len(values) == 1}
+    return fields if fields.keys() & {"code", "error", "state"} else {}
+
+
+def _same(theirs: str, ours: str) -> bool:
+    """Entra has a tenant's ID where its name was asked for: the host must be the same there."""
+    if theirs.rstrip("/") == ours.rstrip("/"):
+        return True
+    one, other = urlsplit(theirs), urlsplit(ours)
+    entra = other.path.rstrip("/").endswith("/v2.0") and one.path.rstrip("/").endswith("/v2.0")
+    return entra and (one.scheme, one.netloc) == (other.scheme, other.netloc)
+
+
+def _refused(error: str, description: str) -> TransportError:
+    words = harmless(" ".join((description or error).split()))
+    number = words.partition("AADSTS")[2][:9]
+    aadsts = "".join(c for c in number.partition(":")[0] if c.isdigit())
+    cause = Cause.OAUTH_DECLINED if error in _DECLINED and not aadsts else Cause.OAUTH_REFUSED
+    if aadsts == "65004":
+        cause = Cause.OAUTH_DECLINED
+    facts = {"error": harmless(error, 100), **({"aadsts": aadsts} if aadsts else {})}
+    return _error(cause, words, **facts)
+
+
+def _error(cause: Cause, words: str, **facts: str) -> TransportError:
+    return TransportError(
+        Failure(
+            StepName.TOKEN,
+            Scope.SIGN_IN,
+            Verdict.FIX_SETTINGS,
+            cause,
+            words=harmless(words),
+            facts=MappingProxyType(facts),
+        )
+    )

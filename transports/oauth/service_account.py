@@ -1,0 +1,136 @@
+"""A Google service account: no person, a key file, and a mailbox that it may act for.
+
+The key never leaves the file's text but for signing, and no error quotes any of it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import jwt
+
+from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
+from transports.http import HttpClient
+from transports.oauth import answers
+from transports.oauth.base import BrowserRequest, DeviceCode, Granted, OAuthRoute, Pending
+from transports.routes import HttpRoute
+from transports.secret import Secret
+
+TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """What is used of a service account's key file."""
+
+    email: str
+    key_id: str
+    private_key: Secret = field(repr=False)
+
+
+class ServiceAccountAuthority:
+    """Tokens for a mailbox by domain-wide delegation (RFC 7523, section 2.1; see `Authority`)."""
+
+    def __init__(
+        self,
+        route: OAuthRoute,
+        *,
+        http: Callable[[HttpRoute], HttpClient] = HttpClient,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._route = route
+        self._http = http(route.http)
+        self._now = now
+
+    async def app_only(self) -> Granted:
+        """A token for the route's account."""
+        key = read(self._route.service_account)
+        url = self._route.token_url or TOKEN_URL
+        now = int(self._now())
+        claims = {
+            "iss": key.email,
+            "sub": self._route.account,
+            "scope": " ".join(self._route.scopes),
+            "aud": url,
+            "iat": now,
+            "exp": now + _SECONDS,
+        }
+        try:
+            assertion = jwt.encode(
+                claims, key.private_key.reveal(), algorithm="RS256", headers={"kid": key.key_id}
+            )
+        except (ValueError, TypeError, jwt.PyJWTError):
+            raise _settings("The key file's private_key is damaged: download a new key.") from None
+        heard = await self._http.request(
+            "POST",
+            url,
+            form={"grant_type": _GRANT, "assertion": assertion},
+            headers={"Accept": "application/json"},
+        )
+        data = answers.object_of(heard, self._route)
+        if heard.status >= 300 or "error" in data:
+            raise TransportError(answers.refused(data, heard.status, self._route))
+        return answers.granted(data, self._route)
+
+    async def device_code(self) -> DeviceCode:
+        """No person signs in."""
+        raise _settings("A service account signs in without a person.")
+
+    async def poll(self, code: DeviceCode, interval: float) -> Granted | Pending:
+        """No person signs in."""
+        raise _settings("A service account signs in without a person.")
+
+    async def browser_request(self) -> BrowserRequest:
+        """No person signs in."""
+        raise _settings("A service account signs in without a person.")
+
+    async def redeem(self, request: BrowserRequest, answer: str) -> Granted:
+        """No person signs in."""
+        raise _settings("A service account signs in without a person.")
+
+    async def refresh(self, refresh_token: Secret) -> Granted:
+        """There are no refresh tokens: the key file is better than one."""
+        return await self.app_only()
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._http.close()
+
+
+def read(text: Secret | None) -> KeyFile:
+    """The key file's parts. Raises TransportError (OAUTH_SETTINGS) in plain words."""
+    try:
+        found = json.loads(text.reveal()) if text else None
+    except (ValueError, RecursionError):
+        raise _settings("The key file is no JSON: take the file as Google gave it.") from None
+    if not isinstance(found, dict):
+        raise _settings("The profile has no key file of a service account.")
+    if found.get("type") != "service_account":
+        raise _settings("The file is not the key of a service account.")
+    values = [found.get(name) for name in ("client_email", "private_key_id", "private_key")]
+    if not all(isinstance(value, str) and value for value in values):
+        raise _settings("The key file lacks client_email, private_key_id or private_key.")
+    email, key_id, private_key = map(str, values)
+    address = found.get("token_uri", TOKEN_URL)
+    if not isinstance(address, str) or urlsplit(address).scheme != "https":
+        raise _settings("The key file's token_uri does not begin with https://.")
+    return KeyFile(email, key_id, Secret(private_key))
+
+
+def _settings(words: str) -> TransportError:
+    return TransportError(
+        Failure(
+            StepName.TOKEN,
+            Scope.SIGN_IN,
+            Verdict.FIX_SETTINGS,
+            Cause.OAUTH_SETTINGS,
+            words=words,
+            facts={"what": "service-account"},
+        )
+    )
