@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
-from transports import smtp_auth, smtp_send
+from transports import smtp_auth, smtp_oauth, smtp_send
 from transports.base import (
     Cause,
     Envelope,
@@ -29,7 +29,7 @@ from transports.net.failures import unreachable
 from transports.net.proxy import ProxyAddress, through
 from transports.net.resolve import Endpoint, Resolver, is_address, resolve, system_resolver
 from transports.net.tls import client_context, learn
-from transports.routes import ProxyRoute, SmtpRoute
+from transports.routes import Bearer, Login, ProxyRoute, SmtpRoute
 from transports.smtp_capabilities import Capabilities, facts, parse
 from transports.smtp_replies import Reply, expect, refusal
 from transports.smtp_wire import Wire
@@ -203,12 +203,18 @@ class SmtpTransport:
 
     async def authenticate(self, trace: Trace) -> None:
         """Sign in, or do nothing where the route has no login; raises TransportError."""
-        login = self._route.login
+        login, seconds = self._route.login, self._route.timeouts.command
         if login is None:
             return
+        # Before the step: a token that cannot be had is no failure of this server's.
+        token = await login.tokens.token() if isinstance(login, Bearer) else None
         async with trace.step(StepName.AUTHENTICATE) as step:
             wire = self._open_wire(step.name)
-            await smtp_auth.sign_in(wire, self._offered, login, step, self._route.timeouts.command)
+            if isinstance(login, Login):
+                await smtp_auth.sign_in(wire, self._offered, login, step, seconds)
+            elif token is not None:
+                dialogue = smtp_oauth.Dialogue(wire, self._offered, self._route.server, step, seconds)
+                await smtp_oauth.sign_in(dialogue, login, token)
 
     async def probe(self, sender: str, recipient: str, trace: Trace) -> None:
         """MAIL FROM and RCPT TO, then RSET: nothing is sent; raises TransportError."""
