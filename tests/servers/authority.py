@@ -118,7 +118,7 @@ class Person:
         raise AssertionError("the pages never end")
 
     def authorize(self, url: str, stop: str) -> str:
-        """Open the sign-in address; the address the browser would end on (it begins with `stop`), not fetched."""
+        """Open the sign-in address; where the browser would end (it begins with `stop`), not fetched."""
         with self._browser(follow=False) as browser:
             page = browser.get(url)
             for _ in range(20):

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.servers.pki import Pki
 from tests.servers.process import await_port, free_port, missing, open_folder, require, require_root, running
 from tests.servers.sink import Sink
+from tests.servers.tokens import TokenTrust
 
 _CONFIG = """\
 base_dir = {folder}/run
@@ -26,14 +27,20 @@ ssl = yes
 ssl_cert = <{pem}
 ssl_key = <{pem}
 disable_plaintext_auth = yes
-auth_mechanisms = plain login cram-md5
+auth_mechanisms = plain login cram-md5 xoauth2 oauthbearer
 mail_location = maildir:{folder}/mail/%u
 mail_uid = nobody
 mail_gid = nogroup
 first_valid_uid = 1
 hostname = submission.example.test
 passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {folder}/oauth2.conf.ext
+}}
+passdb {{
   driver = passwd-file
+  mechanisms = plain login cram-md5
   args = scheme=PLAIN username_format=%u {folder}/users
 }}
 userdb {{
@@ -67,11 +74,20 @@ service stats {{
   }}
 }}
 auth_failure_delay = 0
+auth_verbose = yes
 service anvil {{
   unix_listener anvil-auth-penalty {{
     mode = 0
   }}
 }}
+"""
+
+_TOKENS = """\
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix={folder}/keys/
+issuers = {issuer}
+client_id = {audience}
+username_attribute = upn
 """
 
 USERNAME = "alice@example.test"
@@ -95,8 +111,8 @@ class Dovecot:
 
 
 @contextlib.contextmanager
-def dovecot(pki: Pki, sink: Sink) -> Iterator[Dovecot]:
-    """Started for the block; what it takes goes to the sink."""
+def dovecot(pki: Pki, sink: Sink, trust: TokenTrust) -> Iterator[Dovecot]:
+    """Started for the block; what it takes goes to the sink. It believes tokens of `trust`."""
     program = require("dovecot")
     require_root()
     if not Path("/usr/lib/dovecot/submission").exists():
@@ -110,6 +126,12 @@ def dovecot(pki: Pki, sink: Sink) -> Iterator[Dovecot]:
         shutil.copy(pki.good.pem, pem)
         users = folder / "users"
         users.write_text(_user(USERNAME, PASSWORD) + _user(LONG_USERNAME, LONG_PASSWORD))
+        for party in trust.parties:
+            key = folder / "keys" / party / trust.algorithm / trust.key_id
+            key.parent.mkdir(parents=True)
+            key.write_text(trust.public_key)
+        tokens = folder / "oauth2.conf.ext"
+        tokens.write_text(_TOKENS.format(folder=folder, issuer=trust.issuer, audience=trust.audience))
         config = folder / "dovecot.conf"
         config.write_text(_CONFIG.format(folder=folder, pem=pem, sink=sink.port, **ports))
         with running([program, "-F", "-c", str(config)], folder / "out", ports["starttls"]):

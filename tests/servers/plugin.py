@@ -12,6 +12,7 @@ from tests.servers import proxies as _proxies
 from tests.servers.pki import Pki
 from tests.servers.process import open_folder
 from tests.servers.sink import Sink
+from tests.servers.tokens import TokenMaker
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +32,15 @@ def sink() -> Iterator[Sink]:
 
 
 @pytest.fixture(scope="session")
-def dovecot(pki: Pki, sink: Sink) -> Iterator[_dovecot.Dovecot]:
+def token_maker() -> TokenMaker:
+    """Signs tokens that the real servers believe."""
+    return TokenMaker()
+
+
+@pytest.fixture(scope="session")
+def dovecot(pki: Pki, sink: Sink, token_maker: TokenMaker) -> Iterator[_dovecot.Dovecot]:
     """Dovecot submission; mark the test `real`."""
-    with _dovecot.dovecot(pki, sink) as server:
+    with _dovecot.dovecot(pki, sink, token_maker.trust) as server:
         yield server
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import AsyncIterator
@@ -82,7 +84,7 @@ async def test_pending_slow_down_and_one_request_a_poll(
     [
         (70019, "expired_token", Cause.OAUTH_CODE_EXPIRED),
         (70020, "code_expired", Cause.OAUTH_CODE_EXPIRED),
-        (70017, "authorization_declined", Cause.OAUTH_DECLINED),
+        (65004, "authorization_declined", Cause.OAUTH_DECLINED),
         (65004, "access_denied", Cause.OAUTH_DECLINED),
         (70018, "bad_verification_code", Cause.OAUTH_REFUSED),
         (7000218, "invalid_client", Cause.OAUTH_REFUSED),
@@ -162,8 +164,8 @@ async def test_the_same_error_is_asked_for_again_after_it_was_mended(
         (Reply(200, PAGE), Cause.OAUTH_NOT_STANDARD, Verdict.FIX_SETTINGS),
         (Reply(404, PAGE), Cause.OAUTH_NOT_STANDARD, Verdict.FIX_SETTINGS),
         (Reply(200, b"null"), Cause.OAUTH_NOT_STANDARD, Verdict.FIX_SETTINGS),
-        (device_answer(interval="soon"), Cause.OAUTH_NOT_STANDARD, Verdict.FIX_SETTINGS),
-        (device_answer(expires_in=[1]), Cause.OAUTH_NOT_STANDARD, Verdict.FIX_SETTINGS),
+        (device_answer(device_code=7), Cause.OAUTH_NOT_STANDARD, Verdict.FIX_SETTINGS),
+        (device_answer(verification_uri="javascript:x"), Cause.OAUTH_NOT_STANDARD, Verdict.FIX_SETTINGS),
         (device_answer(user_code=None), Cause.OAUTH_NOT_STANDARD, Verdict.FIX_SETTINGS),
     ],
 )
@@ -179,7 +181,6 @@ async def test_a_start_that_is_not_as_it_should_be_is_named(
 @pytest.mark.parametrize(
     "broken",
     [
-        {"expires_in": "soon"},
         {"access_token": 7},
         {"access_token": None},
         {"id_token": 7},
@@ -204,6 +205,13 @@ async def test_what_only_msal_minds_does_no_harm(
 ) -> None:
     server.say("/token", granted(server, **odd))
     assert isinstance(await authority.poll(CODE, 5), Granted)
+
+
+async def test_a_start_that_msal_cannot_read_and_we_can(
+    server: EntraServer, authority: EntraAuthority
+) -> None:
+    server.say("/devicecode", device_answer(interval="soon"))
+    assert (await authority.device_code()).interval == 5
 
 
 async def test_cancelled_while_the_authority_says_nothing(
@@ -257,3 +265,14 @@ async def test_an_address_that_is_not_entras_is_refused_before_anybody_is_asked(
     assert caught.failure.cause is Cause.OAUTH_SETTINGS
     assert caught.failure.verdict is Verdict.FIX_SETTINGS
     assert server.requests == []
+
+
+def test_msal_and_requests_are_imported_at_first_use_only() -> None:
+    code = (
+        "import sys, transports.oauth.entra, transports.oauth.managed_identity\n"
+        "print(*sorted({'msal', 'requests', 'jwt'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == ""
