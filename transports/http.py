@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import http.cookiejar
 import json
-import ssl
-from collections.abc import AsyncIterator, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Self
@@ -21,6 +22,7 @@ import httpx
 
 from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
 from transports.http_backend import Backend
+from transports.http_pool import Pool
 from transports.net.resolve import Resolver, system_resolver
 from transports.routes import HttpRoute
 from transports.trace import harmless
@@ -30,7 +32,19 @@ LIMIT = 1 << 20
 """Bytes of an answer's body at most; a token answer has some 8 KiB."""
 
 _SECONDS = 30.0
-_IDLE_SECONDS = 20.0
+_LOOP_SECONDS = 5.0
+_FORM = "application/x-www-form-urlencoded"
+
+Fields = Mapping[str, str | bytes]
+"""Names and values of a form or a query; bytes as they are, text as UTF-8."""
+
+for _talkative in ("httpx", "httpcore"):  # they log whole addresses, and every header of an answer
+    logging.getLogger(_talkative).setLevel(logging.CRITICAL + 1)
+
+
+_CLOSED = "the connection was closed on this side"
+
+_LIBRARY_ERRORS = (httpx.HTTPError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 
 
 class NotJson(ValueError):  # noqa: N818 - says what the answer is
@@ -39,10 +53,10 @@ class NotJson(ValueError):  # noqa: N818 - says what the answer is
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a web server answered; header names are in lower case. The body may hold secrets."""
+    """What a web server answered; header names are in lower case. Body and headers may hold secrets."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     url: str = field(repr=False)
 
@@ -79,12 +93,16 @@ class HttpClient:
         self._step = step
         self._scope = scope
         self._allow_http = allow_http
+        self._closed = False
+        self._under_way: set[asyncio.Timeout] = set()
+        nobody = http.cookiejar.DefaultCookiePolicy(allowed_domains=())
         self._client = httpx.AsyncClient(
-            transport=_OurTransport(Backend(route, step, resolver)),
+            transport=Pool(Backend(route, step, resolver)),
             trust_env=False,
             follow_redirects=False,
             timeout=None,  # noqa: S113 - each request has a deadline of its own
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+            cookies=http.cookiejar.CookieJar(nobody),
         )
 
     async def __aenter__(self) -> Self:
@@ -94,7 +112,11 @@ class HttpClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; requests under way end as CONNECTION_LOST, and so does every later one."""
+        self._closed = True
+        for deadline in self._under_way:
+            if not deadline.expired():
+                deadline.reschedule(asyncio.get_running_loop().time())
         await self._client.aclose()
 
     async def request(
@@ -103,38 +125,50 @@ class HttpClient:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        form: Mapping[str, str] | None = None,
+        params: Fields | None = None,
+        form: Fields | None = None,
         content: bytes | None = None,
         limit: int = LIMIT,
         seconds: float | None = None,
     ) -> Answer:
         """One request and its answer, whatever its status, within `seconds` (30) altogether.
 
-        `form` is sent as application/x-www-form-urlencoded. Raises TransportError: the network's
-        causes, TIMED_OUT, or OAUTH_NOT_STANDARD (fact `what`: huge, not-http).
+        `params` go to the end of the address's query; `form` is sent as
+        application/x-www-form-urlencoded. Raises TransportError: the network's causes, TIMED_OUT,
+        OAUTH_NOT_STANDARD (fact `what`: huge, not-http) or OAUTH_SETTINGS (url, header, form).
         """
         host = self._host(url)
-        all_headers = dict(headers or {})
+        all_headers = self._sendable(headers or {})
+        if params:
+            url += ("&" if urlsplit(url).query else "?") + self._encoded(params)
         if form is not None:
-            content = urlencode(form).encode()
-            all_headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+            content = self._encoded(form).encode("ascii")
+            if "content-type" not in all_headers:
+                all_headers["content-type"] = _FORM
+        if self._closed:
+            raise self._failed(Cause.CONNECTION_LOST, _CLOSED, host)
         patience = _SECONDS if seconds is None else seconds
+        deadline = asyncio.timeout(patience)
+        self._under_way.add(deadline)
         try:
-            async with asyncio.timeout(patience):
+            async with deadline:
                 return await self._exchange(method, url, all_headers, content, limit)
         except TransportError as error:
             raise TransportError(self._own(error.failure, host)) from error
         except TimeoutError:
-            raise self._failed(Cause.TIMED_OUT, f"no answer within {patience:g} s", host) from None
-        except (httpx.RemoteProtocolError, httpcore.RemoteProtocolError) as error:
-            hung_up = "disconnected" in str(error).lower()
-            if hung_up:
-                raise self._failed(Cause.CONNECTION_LOST, "the server closed the connection", host) from error
-            raise self._failed(
-                Cause.OAUTH_NOT_STANDARD, "the answer is not HTTP", host, what="not-http"
-            ) from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpcore.NetworkError, httpcore.ProtocolError) as error:
-            raise self._failed(Cause.CONNECTION_LOST, type(error).__name__, host) from error
+            if self._closed:
+                failed = self._failed(Cause.CONNECTION_LOST, _CLOSED, host)
+            else:
+                failed = self._failed(Cause.TIMED_OUT, f"no answer within {patience:g} s", host)
+        except httpx.InvalidURL:
+            failed = self._settings("an address is none", "url")
+        except _LIBRARY_ERRORS as error:
+            failed = self._seen(error, host)
+        finally:
+            self._under_way.discard(deadline)
+        # Not `from` the library's error, and outside of its handler: that one quotes headers we send
+        # and lines the server sends, and a traceback would show them.
+        raise failed
 
     async def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, limit: int
@@ -154,27 +188,57 @@ class HttpClient:
             found = {name.lower(): value for name, value in answer.headers.items()}
             return Answer(answer.status_code, MappingProxyType(found), bytes(body), url)
 
+    def _seen(self, error: Exception, host: str) -> TransportError:
+        """What a library's error means; nothing of its text is kept."""
+        if not isinstance(error, httpx.RemoteProtocolError | httpcore.RemoteProtocolError):
+            return self._failed(Cause.CONNECTION_LOST, type(error).__name__, host)
+        # httpcore's words for an answer that never began, and h11's for a body cut short.
+        if "server disconnected" in str(error).lower() or "peer closed connection" in str(error).lower():
+            return self._failed(Cause.CONNECTION_LOST, "the server closed the connection", host)
+        return self._failed(Cause.OAUTH_NOT_STANDARD, "the answer is not HTTP", host, what="not-http")
+
     def _host(self, url: str) -> str:
         """Host and port of an address we may ask. Raises TransportError."""
         try:
             parts = urlsplit(url)
-            port = parts.port
+            host, port = parts.hostname or "", parts.port
         except ValueError:
-            raise self._settings("an address is none") from None
+            host, port = "", None
+        if not host or any(c.isspace() or not c.isprintable() for c in url):
+            raise self._settings("an address is none", "url")
         if parts.scheme != "https" and not (parts.scheme == "http" and self._allow_http):
-            raise self._settings("an address does not begin with https://")
-        if not parts.hostname or any(c.isspace() or not c.isprintable() for c in url):
-            raise self._settings("an address is none")
-        return f"{parts.hostname}:{port}" if port else parts.hostname
+            raise self._settings("an address does not begin with https://", "url")
+        if "@" in parts.netloc:  # it would be sent as a sign-in of its own
+            raise self._settings("an address holds a user name", "url")
+        name = f"[{host}]" if ":" in host else host
+        return f"{name}:{port}" if port else name
 
-    def _settings(self, words: str) -> TransportError:
+    def _sendable(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers by their names in lower case; a line end in one would begin another."""
+        for name, value in headers.items():
+            if not (f"{name}{value}".isascii() and f"{name}{value}".isprintable()):
+                raise self._settings("a header holds characters that it must not", "header")
+        return {name.lower(): value for name, value in headers.items()}
+
+    def _encoded(self, fields: Fields) -> str:
+        text = ""
+        broken = False
+        try:
+            text = urlencode(fields)
+        except UnicodeError:  # half a character pair; this error holds the whole text, and must not get out
+            broken = True
+        if broken:
+            raise self._settings("a value is no text", "form")
+        return text
+
+    def _settings(self, words: str, what: str) -> TransportError:
         failure = Failure(
             self._step,
             self._scope,
             Verdict.FIX_SETTINGS,
             Cause.OAUTH_SETTINGS,
             words=words,
-            facts={"what": "url"},
+            facts=MappingProxyType({"what": what}),
         )
         return TransportError(failure)
 
@@ -196,55 +260,13 @@ class HttpClient:
         return replace(failure, step=self._step, scope=self._scope, facts=facts)
 
 
-class _OurTransport(httpx.AsyncBaseTransport):
-    """httpx over httpcore's connection pool over our own connections; HTTP/1.1."""
-
-    def __init__(self, backend: Backend) -> None:
-        # A context of its own that trusts nobody: httpcore changes the one that it is given (ALPN).
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            network_backend=backend,
-            keepalive_expiry=_IDLE_SECONDS,
-            retries=0,
-        )
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """One request."""
-        url = httpcore.URL(
-            scheme=request.url.raw_scheme,
-            host=request.url.raw_host,
-            port=request.url.port,
-            target=request.url.raw_path,
-        )
-        answer = await self._pool.handle_async_request(
-            httpcore.Request(request.method, url, headers=request.headers.raw, content=request.stream)
-        )
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        await self._pool.aclose()
-
-
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._answer.aiter_stream():
-            yield part
-
-    async def aclose(self) -> None:
-        await self._answer.aclose()
-
-
 @dataclass(frozen=True, slots=True)
 class BlockingAnswer:
     """An answer in the shape of the library requests, as msal reads it."""
 
     status_code: int
     text: str = field(repr=False)
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
 
     def raise_for_status(self) -> None:
         """Raises ValueError for an error's status."""
@@ -273,7 +295,7 @@ class BlockingHttp:
         **_: object,
     ) -> BlockingAnswer:
         """As requests has it."""
-        return self._ask("GET", _with(url, params), headers, None)
+        return self._ask("GET", url, params, headers, None)
 
     def post(
         self,
@@ -284,13 +306,7 @@ class BlockingHttp:
         **_: object,
     ) -> BlockingAnswer:
         """As requests has it; msal gives some values as bytes, and None for what is to be left out."""
-        form = "application/x-www-form-urlencoded"
-        if isinstance(data, bytes):
-            return self._ask("POST", _with(url, params), headers, data)
-        if isinstance(data, str):
-            return self._ask("POST", _with(url, params), headers, data.encode())
-        body = urlencode(_fields(data)).encode()
-        return self._ask("POST", _with(url, params), {"Content-Type": form, **(headers or {})}, body)
+        return self._ask("POST", url, params, headers, data)
 
     def close(self) -> None:
         """Nothing: who opened the client closes it."""
@@ -302,27 +318,40 @@ class BlockingHttp:
             self._running.cancel()
 
     def _ask(
-        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, object] | None,
+        headers: Mapping[str, str] | None,
+        data: Mapping[str, object] | str | bytes | None,
     ) -> BlockingAnswer:
-        if self._cancelled:
+        if self._cancelled or self._loop.is_closed():
             raise concurrent.futures.CancelledError
-        request = self._client.request(method, url, headers=headers, content=body, seconds=self._seconds)
+        text = data.encode("utf-8", "replace") if isinstance(data, str) else data
+        request = self._client.request(
+            method,
+            url,
+            headers=headers,
+            params=_fields(params),
+            form=_fields(text) if isinstance(text, Mapping) else None,
+            content=text if isinstance(text, bytes) else None,
+            seconds=self._seconds,
+        )
         self._running = asyncio.run_coroutine_threadsafe(request, self._loop)
         if self._cancelled:  # between the two lines above
             self._running.cancel()
-        answer = self._running.result(self._seconds + 5)
+        try:
+            # The request has a deadline of its own; this one is for a loop that does not run any more.
+            answer = self._running.result(self._seconds + _LOOP_SECONDS)
+        except TimeoutError:
+            self._running.cancel()
+            raise concurrent.futures.CancelledError from None
         return BlockingAnswer(answer.status, answer.text(), httpx.Headers(dict(answer.headers)))
 
 
-def _with(url: str, params: Mapping[str, object] | None) -> str:
-    if not params:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}{urlencode(_fields(params))}"
-
-
-def _fields(data: Mapping[str, object] | None) -> dict[str, str]:
+def _fields(data: Mapping[str, object] | None) -> dict[str, str | bytes]:
     return {
-        key: value.decode() if isinstance(value, bytes) else str(value)
+        key: value if isinstance(value, bytes) else str(value)
         for key, value in (data or {}).items()
         if value is not None
     }

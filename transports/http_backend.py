@@ -6,7 +6,7 @@ It never takes a proxy or a certificate from the environment, and never connects
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import select
 import socket
 import ssl
 from collections.abc import Iterable
@@ -102,21 +102,27 @@ class Stream(httpcore.AsyncNetworkStream):
             raise from_error(self._step, error) from error
 
     async def aclose(self) -> None:
-        """At once, whatever the other side does: an answer was read to its end, or is not wanted."""
+        """At once, whatever the other side does: an answer was read to its end, or is not wanted.
+
+        Nobody waits for the end: asyncio never tells it of a TLS handshake that was broken off.
+        """
         transport = self._writer.transport
         if isinstance(transport, asyncio.WriteTransport):
             transport.abort()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+        await asyncio.sleep(0)  # one turn of the loop, in which the socket is closed
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
         """TLS with the route's own trust; httpcore's context is not used, and knows no certificate."""
-        context = client_context(self._route.ca_file, self._step)
         seconds = self._route.timeouts.tls
         done = False
         try:
+            if self._unread():
+                # Read later, it would pass for the answer of a server whose certificate was verified.
+                words = "the server spoke before TLS had begun"
+                raise unreachable(self._step, Cause.TLS_ON_PLAIN_PORT, words)
+            context = client_context(self._route.ca_file, self._step)
             async with asyncio.timeout(seconds):
                 await self._writer.start_tls(context, server_hostname=server_hostname)
             done = True
@@ -133,7 +139,20 @@ class Stream(httpcore.AsyncNetworkStream):
     def get_extra_info(self, info: str) -> object:
         """httpcore asks whether an idle connection has been closed, or something came unasked."""
         if info == "is_readable":
-            return self._reader.at_eof() or bool(self._reader._buffer)  # type: ignore[attr-defined]
+            return self._unread() or self._reader.at_eof() or self._writer.is_closing() or self._waiting()
         if info == "ssl_object":
             return self._writer.get_extra_info("ssl_object")
         return None
+
+    def _unread(self) -> bool:
+        """Does the reader hold bytes that nobody asked for? There is no public way to see it."""
+        return bool(self._reader._buffer)  # type: ignore[attr-defined]
+
+    def _waiting(self) -> bool:
+        """Has the system something for us that the event loop has not seen yet? An end, as a rule."""
+        sock = self._writer.get_extra_info("socket")
+        if sock is None or sock.fileno() < 0:
+            return True
+        poll = select.poll()
+        poll.register(sock.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
