@@ -85,16 +85,21 @@ class Stream(httpcore.AsyncNetworkStream):
         self._writer = writer
         self._route = route
         self._step = step
+        self.answered = False
+        """Has anything been read since the last write? An answer without that is none to this request."""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """What is there, b"" at the end."""
         try:
-            return await self._reader.read(max_bytes)
+            found = await self._reader.read(max_bytes)
         except OSError as error:
             raise from_error(self._step, error) from error
+        self.answered = True
+        return found
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """All of it."""
+        self.answered = False
         try:
             self._writer.write(buffer)
             await self._writer.drain()

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import httpcore
 import httpx
 
-from transports.http_backend import Backend
+from transports.http_backend import Backend, Stream
 
 _IDLE_SECONDS = 20.0
 
@@ -39,6 +39,11 @@ class Pool(httpx.AsyncBaseTransport):
         answer = await self._pool.handle_async_request(
             httpcore.Request(request.method, url, headers=request.headers.raw, content=request.stream)
         )
+        stream = answer.extensions.get("network_stream")
+        if isinstance(stream, Stream) and not stream.answered:
+            # It lay behind the answer before: a server that says more than it was asked, or worse.
+            await answer.aclose()
+            raise httpcore.RemoteProtocolError("an answer that was there before its request")
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
 
     async def aclose(self) -> None:
