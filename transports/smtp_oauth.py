@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from transports.base import NOTHING, Cause, Failure, Scope, StepName, TransportError, Verdict
@@ -38,7 +38,7 @@ class Refused:
 
     reply: Reply
     challenge: str = ""
-    facts: Mapping[str, str] = NOTHING
+    facts: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
