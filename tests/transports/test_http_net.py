@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from tests.servers.process import free_port
 from tests.servers.proxies import RunningProxy
 from tests.transports.watching import summary
 from tests.transports.web import WebServer, client, failing, page, raw, says, silence, swift
-from transports.base import Cause
+from transports.base import Cause, StepName
 from transports.http import HttpClient
-from transports.net.resolve import Endpoint
+from transports.http_backend import Backend, Stream
+from transports.net.resolve import Endpoint, system_resolver
 from transports.routes import HttpRoute, ProxyRoute
 from transports.secret import Secret
 
@@ -114,6 +116,14 @@ async def test_ipv6(pki: Pki) -> None:
     assert failure.facts["host"] == f"[::1]:{server.port}"
 
 
+async def test_the_certificate_must_be_for_the_host_of_the_address(pki: Pki) -> None:
+    async with WebServer(tls=pki.issue("localhost-alone", "localhost")) as server, client(pki) as http:
+        assert await post(http, server.url(host="localhost")) == b"{}"
+        failure = await failing(post(http, server.url()), SECRET)
+    assert failure.cause is Cause.CERTIFICATE_WRONG_NAME
+    assert len(server.asked) == 1
+
+
 # What is there instead of the server
 
 
@@ -140,6 +150,21 @@ async def test_an_answer_given_before_tls_is_never_taken(pki: Pki) -> None:
         async with client(pki, proxy=ProxyRoute(f"http://127.0.0.1:{port}")) as http:
             failure = await failing(post(http, "https://localhost/"), SECRET)
     assert failure.cause is Cause.TLS_ON_PLAIN_PORT
+
+
+async def test_plain_text_that_was_read_already_stops_tls() -> None:
+    backend = Backend(HttpRoute(timeouts=swift(tls=1)), StepName.TOKEN, system_resolver)
+    async with raw(b"220 mail", at_once=True) as found:
+        stream = await backend.connect_tcp("127.0.0.1", found.port)
+        assert isinstance(stream, Stream)
+        async with asyncio.timeout(5):
+            while not stream._unread():  # noqa: ASYNC110 - turns of the loop, until it has read what came
+                await asyncio.sleep(0)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        failure = await failing(stream.start_tls(context, "127.0.0.1"))
+        assert stream.get_extra_info("is_readable")
+    assert failure.cause is Cause.TLS_ON_PLAIN_PORT
+    assert "before TLS" in failure.words
 
 
 async def test_nobody_listens() -> None:
