@@ -41,7 +41,13 @@ _KEY_NAMES = {
 }
 
 
-LATER = ("tui.screens.check", "tui.screens.sample", *HEAVY, "tui.screens.wizard.screen")
+LATER = (
+    "tui.screens.check",
+    "tui.screens.sample",
+    *HEAVY,
+    "tui.screens.wizard.screen",
+    "tui.screens.signin",
+)
 """What is imported in the background once the first screen stands."""
 
 
@@ -91,6 +97,7 @@ class OutmailApp(App[int]):
         self.register_theme(FEW)
         self.theme = (FEW if few_colours(self.console.color_system, self.no_color) else CALM).name
         self.set_class(demo is not None, "-practice")
+        self.set_class(self._letters.enabled, "-plain")
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """No colours at all with NO_COLOR; plain letters last, over whatever any widget drew.

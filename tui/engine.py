@@ -7,20 +7,29 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from outmail.diagnosis.finding import Finding
     from outmail.engine.report import CheckReport, SendReport, Watch
+    from outmail.engine.signin import Event, SignedIn, Way
+    from outmail.engine.tokens import Tokens
     from store.changes import Change
     from store.history import Entry
     from store.paths import Paths
     from store.profiles import Profile, Settings
-    from transports.base import StepName
+    from transports.base import Failure, StepName
 
-HEAVY = ("outmail.engine.check", "outmail.engine.sample", "outmail.engine.wiring")
+HEAVY = (
+    "outmail.engine.check",
+    "outmail.engine.sample",
+    "outmail.engine.wiring",
+    "outmail.engine.signin",
+    "outmail.engine.tokens",
+)
 """The engine's modules that take long to import."""
 
 
@@ -31,14 +40,55 @@ class Engine(Protocol):
         """The steps a check will climb. Raises EngineError when the profile cannot be checked."""
         ...
 
-    async def check(self, name: str, profile: Profile, *, which: str, watch: Watch) -> CheckReport:
+    async def check(
+        self, name: str, profile: Profile, *, which: str, watch: Watch, tokens: Tokens
+    ) -> CheckReport:
         """Climb them. Raises EngineError as `plan` does; failures on the way are in the report."""
         ...
 
     async def sample(
-        self, name: str, profile: Profile, to: str, *, which: str | None, watch: Watch
+        self, name: str, profile: Profile, to: str, *, which: str | None, watch: Watch, tokens: Tokens
     ) -> SendReport:
         """Send a sample mail. Raises EngineError when the address or the profile cannot be used."""
+        ...
+
+    async def sign_in(
+        self, name: str, profile: Profile, tokens: Tokens, watch: Callable[[Event], None]
+    ) -> SignInLike:
+        """One sign-in, not begun yet; what happens on the way is told to `watch`."""
+        ...
+
+    def why_not(self, profile: Profile, way: Way) -> str:
+        """Why the profile cannot sign in this way, a sentence; "" where it can."""
+        ...
+
+    def explain(self, name: str, profile: Profile, failure: Failure) -> Finding:
+        """What a failed sign-in means, and what to do."""
+        ...
+
+
+class SignInLike(Protocol):
+    """One sign-in of one profile; see `outmail.engine.signin.SignIn`."""
+
+    @property
+    def profile(self) -> Profile:
+        """The profile as it should be saved afterwards: another way or a confirmed account changes it."""
+        ...
+
+    async def run(self, way: Way | None = None) -> SignedIn:
+        """Sign in by the profile's own way, or by another.
+
+        Raises EngineError, StoreError, and TransportError (ACCOUNT_DIFFERS: see `confirm_account`).
+        May be cancelled at any time.
+        """
+        ...
+
+    def paste(self, address: str) -> None:
+        """The address that the browser ended on."""
+        ...
+
+    async def confirm_account(self) -> SignedIn:
+        """The account that signed in sends for the profile's mailbox. Raises StoreError."""
         ...
 
 
@@ -72,6 +122,11 @@ class WorkspaceLike(Protocol):
     @property
     def history(self) -> HistoryLike:
         """What was sent and changed."""
+        ...
+
+    @property
+    def tokens(self) -> Tokens:
+        """The sign-ins of its profiles; its methods may block on the disk."""
         ...
 
     @property
@@ -198,21 +253,45 @@ class RealEngine:
             for c in wiring.candidates(name, profile, which)
         ]
 
-    async def check(self, name: str, profile: Profile, *, which: str, watch: Watch) -> CheckReport:
+    async def check(
+        self, name: str, profile: Profile, *, which: str, watch: Watch, tokens: Tokens
+    ) -> CheckReport:
         """See Engine."""
         await self._ready()
         from outmail.engine.check import check
 
-        return await check(name, profile, which=which, watch=watch)
+        return await check(name, profile, which=which, watch=watch, tokens=tokens)
 
     async def sample(
-        self, name: str, profile: Profile, to: str, *, which: str | None, watch: Watch
+        self, name: str, profile: Profile, to: str, *, which: str | None, watch: Watch, tokens: Tokens
     ) -> SendReport:
         """See Engine."""
         await self._ready()
         from outmail.engine.sample import sample
 
-        return await sample(name, profile, to, which=which, watch=watch)
+        return await sample(name, profile, to, which=which, watch=watch, tokens=tokens)
+
+    async def sign_in(
+        self, name: str, profile: Profile, tokens: Tokens, watch: Callable[[Event], None]
+    ) -> SignInLike:
+        """See Engine."""
+        await self._ready()
+        from outmail.engine.signin import SignIn
+
+        return SignIn(name, profile, tokens, watch)
+
+    def why_not(self, profile: Profile, way: Way) -> str:
+        """See Engine."""
+        from outmail.engine.signin import why_not
+
+        return why_not(profile, way)
+
+    def explain(self, name: str, profile: Profile, failure: Failure) -> Finding:
+        """See Engine."""
+        from outmail.diagnosis.match import diagnose
+        from outmail.engine.wiring import context
+
+        return diagnose(failure, context(name, profile))
 
 
 class _Plan:

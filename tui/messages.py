@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from outmail.engine.report import CheckReport, Progress, SendReport
 from tui.engine import Planned
 from tui.said import Trouble
+
+if TYPE_CHECKING:
+    from outmail.engine.signin import Event, SignedIn
+    from transports.base import Failure
 
 
 class RunMessage(Message):
@@ -58,3 +63,27 @@ class JobRefused(RunMessage):
     def __init__(self, run: int, trouble: Trouble) -> None:
         super().__init__(run)
         self.trouble = trouble
+
+
+class SignInTold(RunMessage):
+    """Something happened on the way: a code, an address, a trouble that ends nothing."""
+
+    def __init__(self, run: int, event: Event) -> None:
+        super().__init__(run)
+        self.event = event
+
+
+class SignInDone(RunMessage):
+    """Signed in, and the token is kept."""
+
+    def __init__(self, run: int, result: SignedIn) -> None:
+        super().__init__(run)
+        self.result = result
+
+
+class SignInFailed(RunMessage):
+    """The sign-in came to an end without a token."""
+
+    def __init__(self, run: int, failure: Failure) -> None:
+        super().__init__(run)
+        self.failure = failure

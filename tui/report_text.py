@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from outmail.engine.report import CheckReport, Progress, SendReport, ServerReport
-from transports.base import Status
+from transports.base import Scope, Status
 from tui.theme import WORDS
 from tui.widgets.finding import finding_rows
 from tui.widgets.ladder import duration
+
+
+def sign_in_failures(servers: Iterable[ServerReport]) -> list[Progress]:
+    """The steps that failed because of who signs in, or whether anybody did."""
+    failed = [p for server in servers for p in server.steps if p.step.failure]
+    return [p for p in failed if p.step.failure and p.step.failure.scope is Scope.SIGN_IN]
 
 
 def check_text(report: CheckReport) -> str:

@@ -12,18 +12,14 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr, ValidationError
 
+from outmail.engine import draft_oauth as oauth
 from outmail.engine import draft_pages as at
 from outmail.engine.draft_pages import Page
+from outmail.engine.oauth_defaults import APP_ONLY
 from outmail.engine.presets import Preset, by_host
 from store.contradictions import check_whole, contradictions
 from store.problems import SettingsInvalid
-from store.profiles import (
-    DEFAULT_PORTS,
-    Failover,
-    Profile,
-    Security,
-    Settings,
-)
+from store.profiles import DEFAULT_PORTS, Failover, Profile, Security, Settings
 from store.validation import from_pydantic
 
 MOST_ALTERNATES = 8
@@ -40,6 +36,7 @@ _BEGINNING = {
     at.POLICY: "rewrite",
     at.PROXY: "no",
     at.FAILBACK: "manual",
+    **oauth.BEGINNING,
 }
 _IN_THE_CLEAR = "is off, yet {} has no TLS: switch it on knowingly, or go back and choose TLS for the server"
 
@@ -48,11 +45,13 @@ _IN_THE_CLEAR = "is off, yet {} has no TLS: switch it on knowingly, or go back a
 class Draft:
     """A profile in the making: `texts` holds every field as typed, by its path in the profile file."""
 
-    texts: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict, repr=False)  # what was typed may be a secret
     alternates: int = 0
     by_hand: set[str] = field(default_factory=set)  # ports and the name, once typed, are left alone
     original: str | None = None  # the name it is saved under, None for a new one
     base: Profile | None = None  # what is saved: what no page shows stays as it is there
+    dropped: set[str] = field(default_factory=set)  # stored secrets that another kind replaces
+    unread: dict[str, str] = field(default_factory=dict)  # what is wrong with a file, by its field
 
     @classmethod
     def empty(cls) -> Draft:
@@ -85,6 +84,7 @@ class Draft:
             at.FAILBACK: failover.failback,
         }
         draft.texts.update({key: text for key, text in known.items() if text is not None})
+        draft.texts.update(oauth.texts_of(profile))
         servers = [profile.smtp, *profile.smtp.alternates] if profile.smtp else []
         for number, server in enumerate(servers):
             draft.texts[at.server_field(number, "host")] = server.host
@@ -102,8 +102,8 @@ class Draft:
         return deepcopy(self)
 
     def text(self, name: str) -> str:
-        """The field's text as typed, "" where nothing was."""
-        return self.texts.get(name, "")
+        """The field's text as typed; else what is filled in for it, or ""."""
+        return self.texts.get(name) or oauth.filled_in(self, name)
 
     def on(self, name: str) -> bool:
         """Whether a yes-or-no field says yes."""
@@ -122,6 +122,13 @@ class Draft:
             for follower in (at.FROM, at.USERNAME):
                 if self.text(follower) in {"", before}:
                     self.texts[follower] = text
+        elif name in {at.AUTHORITY, at.CLOUD} and text != before:
+            oauth.provider_changed(self)
+        elif name == at.CLIENT_SECRET:
+            oauth.put_secret(self, name, text)
+        for setting, path in at.FILES.items():
+            if name == path:
+                oauth.load(self, setting, text)
 
     # --- servers
 
@@ -170,9 +177,7 @@ class Draft:
         self.type(at.SECURITY, preset.security.value)
         if preset.port != DEFAULT_PORTS[preset.security]:
             self.type(at.PORT, str(preset.port))
-        usable = [method for method in preset.methods if method != "oauth"]
-        if usable and self.text(at.METHOD) != "oauth":
-            self.texts[at.METHOD] = usable[0]
+        oauth.apply_preset(self, preset)
 
     def suggest_name(self, existing: Settings) -> None:
         """Call a profile without a name after its provider or domain, as nothing else is called yet."""
@@ -195,6 +200,8 @@ class Draft:
     def _kept(self, name: str) -> SecretStr | None:
         if self.base is None:
             return None
+        if name.startswith(at.OAUTH):
+            return oauth.kept(self, name)
         if name == at.PASSWORD:
             return self.base.auth.password
         kept = self.base.proxy.password if self.base.proxy else None
@@ -267,11 +274,14 @@ class Draft:
             "method": method,
             "mechanism": self.text(at.MECHANISM),
             "insecure_allow_password_without_tls": self.on(at.INSECURE) and self.asks_insecure(),
-            "oauth": self.base.auth.oauth if self.base else None,
+            "oauth": oauth.made(self),
         }
         # An account that is no longer used is not kept; one that was saved unused is not ours to drop.
-        if method != "none" or (self.base is not None and self.base.auth.method == "none"):
-            made |= {"username": self._clean(at.USERNAME), "password": self._secret(at.PASSWORD)}
+        as_saved = self.base is not None and self.base.auth.method == method
+        if method != "none" or as_saved:
+            made["username"] = self._clean(at.USERNAME)
+        if method == "basic" or as_saved:
+            made["password"] = self._secret(at.PASSWORD) if method != "oauth" else self._kept(at.PASSWORD)
         return made
 
     def profile(self) -> Profile:
@@ -336,6 +346,9 @@ class Draft:
             # The rest is judged as if these fields were right, so that nothing waits for a second look.
             draft = replace(self, texts=self.texts | {name: _stand_in(name) for name in found})
         found |= draft._spanning(existing, set(found))
+        if self.text(at.METHOD) == "oauth":
+            found = {at.FILES.get(field, field): words for field, words in found.items()}
+            found |= {field: words for field, words in self.unread.items() if oauth.asks(self, field)}
         name = self.text(at.NAME).strip()
         if not name:
             found[at.NAME] = "is missing"
@@ -356,7 +369,7 @@ class Draft:
             if not problem.field.startswith(f"profiles.{name}"):
                 continue
             where = problem.field.removeprefix(f"profiles.{name}").removeprefix(".") or at.NAME
-            if where.endswith(".security"):
+            if where.endswith(".security") and self.text(at.METHOD) != "oauth":
                 server = "the server" if where == at.SECURITY else "an alternate server"
                 found.setdefault(at.INSECURE, _IN_THE_CLEAR.format(server))
             elif where not in known:
@@ -364,10 +377,15 @@ class Draft:
         return found
 
     def pages(self) -> tuple[Page, ...]:
-        """The pages in order; a profile that is not SMTP has no servers to choose here."""
-        servers = {Page.PROVIDER, Page.SERVER}
-        smtp = self.text(at.PROTOCOL) == "smtp"
-        return tuple(page for page in Page if smtp or page not in servers)
+        """The pages in order: servers for SMTP alone, a sign-in only where a person has to."""
+        hidden = set() if self.text(at.PROTOCOL) == "smtp" else {Page.PROVIDER, Page.SERVER}
+        if not self.wants_person():
+            hidden.add(Page.SIGNED_IN)
+        return tuple(page for page in Page if page not in hidden)
+
+    def wants_person(self) -> bool:
+        """Whether somebody has to sign in before mail can be sent."""
+        return self.text(at.METHOD) == "oauth" and self.text(at.GRANT) not in APP_ONLY
 
 
 def _stand_in(name: str) -> str:
@@ -376,4 +394,6 @@ def _stand_in(name: str) -> str:
         return "stand-in.invalid"
     if name == at.FROM:
         return "stand-in@stand-in.invalid"
+    if name in {at.AUTHORIZATION_URL, at.TOKEN_URL, at.DEVICE_URL, at.REDIRECT_URL}:
+        return "https://stand-in.invalid"
     return "http://stand-in.invalid:1" if name == at.PROXY_URL else ""

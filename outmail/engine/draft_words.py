@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from outmail.engine import draft_oauth as oauth
 from outmail.engine import draft_pages as at
 from outmail.engine.draft import Draft
 from outmail.engine.draft_pages import Note, Page
+from outmail.engine.oauth_defaults import CLOUDS, GRANT_NAMES
 from outmail.engine.presets import Preset, by_host
 from store.profiles import DEFAULT_PORTS, Security
 
 _PROTECTION = {Security.STARTTLS: "STARTTLS", Security.TLS: "SMTPS", Security.NONE: "no TLS"}
+METHODS = {"basic": "Basic", "none": "None", "oauth": "OAuth 2"}
+PROVIDERS = {"microsoft": "Microsoft", "google": "Google", "custom": "Other"}
+CLOUD_NAMES = {name: cloud.title for name, cloud in CLOUDS.items()} | {"custom": "one of your own"}
+_OAUTH = (
+    *(at.AUTHORITY, at.CLOUD, at.GRANT, at.TENANT, at.USERNAME, at.ACCOUNT, at.CLIENT_ID),
+    *(at.CLIENT_SECRET, at.SECRET_EXPIRES, at.CERTIFICATE, at.SERVICE_ACCOUNT, at.SCOPES, at.REDIRECT_URL),
+)
 _NO_TLS = "Without TLS everyone on the way can read and change the mail: for a trusted network only."
 _BARE_PASSWORD = "The password will travel unencrypted: everyone on the way can read it."  # noqa: S105
 
@@ -27,6 +36,8 @@ def summary(draft: Draft) -> list[tuple[str, str]]:
         add(at.USERNAME, at.PASSWORD, at.MECHANISM)
         if draft.asks_insecure():
             add(at.INSECURE)
+    if draft.text(at.METHOD) == "oauth":
+        add(*(field for field in _OAUTH if oauth.asks(draft, field)))
     add(at.SENDER_NAME, at.FROM, at.REPLY_TO, at.POLICY, at.PROXY)
     if draft.on(at.PROXY):
         add(at.PROXY_URL, at.PROXY_USER, at.PROXY_PASSWORD)
@@ -44,6 +55,9 @@ def _server(draft: Draft, number: int) -> str:
 
 
 def _shown(draft: Draft, name: str) -> str:
+    known = {at.METHOD: METHODS, at.AUTHORITY: PROVIDERS, at.CLOUD: CLOUD_NAMES, at.GRANT: GRANT_NAMES}
+    if name in known:
+        return known[name].get(draft.text(name), draft.text(name))
     if name not in at.SECRETS:
         return draft.text(name)
     return "*** (stored)" if draft.stored(name) else "***" if draft.text(name) else ""

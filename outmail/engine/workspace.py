@@ -49,9 +49,8 @@ class Workspace:
     def tokens(self) -> Tokens:
         """The sign-ins of its profiles."""
         if self._tokens is None:
-            from store.tokens import TokenStore
-
             from outmail.engine.tokens import Tokens
+            from store.tokens import TokenStore
 
             self._tokens = Tokens(TokenStore(self.vault))
         return self._tokens

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import SecretStr
 
 from outmail.diagnosis.finding import Finding
+from outmail.engine import signin
 from outmail.engine.report import (
     CheckReport,
     Progress,
@@ -20,15 +21,17 @@ from outmail.engine.report import (
     ServerReport,
     Watch,
 )
+from outmail.engine.signin import Event, Way
+from outmail.engine.tokens import Tokens
 from store.changes import Change, compare
 from store.errors import StoreError
 from store.history import DeliveredTo, Delivery, Entry
 from store.paths import Paths
 from store.profiles import Auth, Failover, Profile, Proxy, Security, Server, Settings, Smtp, Tls
+from store.tokens import MemoryShelf
+from tests.tui.signing_in import NO_CONSENT, NOON, SECRET, FakeSignIn, Script, oauth_profile
 from transports.base import Cause, Failure, Scope, Status, Step, StepName, Verdict
 
-SECRET = "marked-secret-Zq7"
-NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 MARKUP = "[bold red]hello[/] [@click=app.quit]quit[/] [link=x]"
 
 STEPS = (
@@ -101,6 +104,11 @@ def two_profiles() -> Settings:
     return Settings(default="support", profiles={"support": support(), "backup": backup()})
 
 
+def with_oauth(**oauth: object) -> Settings:
+    """m365 is the default and nobody is signed in; backup is the other."""
+    return Settings(default="m365", profiles={"m365": oauth_profile(**oauth), "backup": backup()})
+
+
 class FakeHistory:
     """Entries in memory."""
 
@@ -125,6 +133,7 @@ class FakeWorkspace:
             Path("/var/lib/outmail/vault"), Path("/var/lib/outmail/spool"), Path("/run/outmail")
         )
         self.recorded: list[SendReport] = []
+        self.tokens = Tokens(MemoryShelf(), now=lambda: NOON)
 
     def reload(self) -> Settings:
         """What is on disk."""
@@ -172,6 +181,8 @@ class FakeEngine:
     go: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: bool = False
     asked: list[tuple[str, str | None]] = field(default_factory=list)
+    failure: Failure = FAILURE
+    script: Script = field(default_factory=Script)
 
     async def plan(self, name: str, profile: Profile, which: str) -> list[Plan]:
         """Every server, or one."""
@@ -184,7 +195,9 @@ class FakeEngine:
             if which in {"all", label}
         ]
 
-    async def check(self, name: str, profile: Profile, *, which: str, watch: Watch) -> CheckReport:
+    async def check(
+        self, name: str, profile: Profile, *, which: str, watch: Watch, tokens: Tokens
+    ) -> CheckReport:
         """Climb."""
         self.asked.append(("check", which))
         planned = await self.plan(name, profile, which)
@@ -193,7 +206,7 @@ class FakeEngine:
         )
 
     async def sample(
-        self, name: str, profile: Profile, to: str, *, which: str | None, watch: Watch
+        self, name: str, profile: Profile, to: str, *, which: str | None, watch: Watch, tokens: Tokens
     ) -> SendReport:
         """Climb and send."""
         self.asked.append((to, which))
@@ -238,6 +251,20 @@ class FakeEngine:
     def _finding(self, name: StepName) -> Finding | None:
         return self.finding if name in {self.fail_at, self.warn_at} else None
 
+    async def sign_in(
+        self, name: str, profile: Profile, tokens: Tokens, watch: Callable[[Event], None]
+    ) -> FakeSignIn:
+        """By script."""
+        return FakeSignIn(name, profile, tokens, watch, self.script)
+
+    def why_not(self, profile: Profile, way: Way) -> str:
+        """The engine's own rule."""
+        return signin.why_not(profile, way)
+
+    def explain(self, name: str, profile: Profile, failure: Failure) -> Finding:
+        """Always the same."""
+        return NO_CONSENT
+
     def _step(self, name: StepName) -> Step:
         bad = name in {self.fail_at, self.warn_at}
         status = Status.FAIL if name is self.fail_at else Status.WARN if bad else Status.PASS
@@ -248,7 +275,7 @@ class FakeEngine:
             0.0123,
             ("C: EHLO desk.example.org", "S: 250-smtp.example.org", "S: 250 STARTTLS"),
             MappingProxyType({"certificate": "CN=smtp.example.org"}),
-            FAILURE if bad else None,
+            self.failure if bad else None,
         )
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from outmail.engine.errors import EngineError, Refusal
 from store.profiles import Profile, Security, Settings, Smtp
-from tests.tui.fakes import MARKUP, SECRET, FakeEngine, FakeWorkspace, two_profiles
+from tests.tui.fakes import MARKUP, FakeEngine, FakeWorkspace, two_profiles
 from tests.tui.screen import Terminal, opened
+from tests.tui.signing_in import SECRET
 from transports.base import StepName
 from tui.engine import RealEngine
 

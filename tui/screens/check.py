@@ -16,7 +16,7 @@ from outmail.engine.report import CheckReport, Progress
 from transports.base import Status
 from tui.desk import Checked, Desk
 from tui.messages import CheckEnded, JobRefused, LadderPlanned, StepSeen
-from tui.report_text import check_text
+from tui.report_text import check_text, sign_in_failures
 from tui.said import Expected, trouble
 from tui.screens.frame import Frame
 from tui.theme import COLOURS, MARKS
@@ -30,6 +30,7 @@ class CheckScreen(Frame[None]):
     CSS_PATH = "check.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sample", "Sample mail", id="check.sample", tooltip="Go on: send a sample mail"),
+        Binding("i", "sign_in", "Sign in", id="check.sign_in", tooltip="Sign in, then check again"),
         Binding("r", "again", "Run again", id="check.again", tooltip="Run the same check again"),
         Binding("a", "all", "All servers", id="check.all", tooltip="Check the primary and every alternate"),
         *(
@@ -103,6 +104,7 @@ class CheckScreen(Frame[None]):
                 self._profile,
                 which=which,
                 watch=lambda progress: self._saw(run, progress),
+                tokens=self._desk.workspace.tokens,
             )
         except Expected as error:
             self.post_message(JobRefused(run, trouble(error)))
@@ -135,7 +137,8 @@ class CheckScreen(Frame[None]):
         if failed:
             title = failed[0].finding.title if failed[0].finding else "a step failed"
             more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-            self._say(Status.FAIL, f"{failed[0].server}: {title}{more}", "r runs it again, y copies it")
+            then = "i signs in, r runs it again" if self._wants_sign_in else "r runs it again, y copies it"
+            self._say(Status.FAIL, f"{failed[0].server}: {title}{more}", then)
         else:
             warned = any(p.step.status is Status.WARN for s in report.servers for p in s.steps)
             ready = "ready to send, with a warning" if warned else "ready to send"
@@ -166,9 +169,28 @@ class CheckScreen(Frame[None]):
             return count > 1 and isinstance(parameters[0], int) and parameters[0] <= count
         if action == "copy":
             return self._report is not None
+        if action == "sign_in":
+            return self._wants_sign_in
         if action in {"again", "sample"}:
             return not self.running
         return True
+
+    @property
+    def _wants_sign_in(self) -> bool:
+        """Whether what failed is a sign-in that a person can renew."""
+        failed = [] if self._report is None else sign_in_failures(self._report.servers)
+        return self._profile.auth.method == "oauth" and bool(failed) and not self.running
+
+    def action_sign_in(self) -> None:
+        """Sign in, then check again."""
+        self.run_worker(self._sign_in(), group="sign-in", exclusive=True)
+
+    async def _sign_in(self) -> None:
+        from tui.screens.signing_in import sign_in
+
+        if await sign_in(self.app, self._desk, self._called):
+            self._profile = self._desk.workspace.settings.profiles[self._called]
+            self._begin(self._which)
 
     def action_again(self) -> None:
         """The same once more."""

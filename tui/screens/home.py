@@ -16,16 +16,19 @@ from textual.widgets import OptionList, Static
 from store.vault import SettingsChanged
 from transports.base import Status
 from tui import settings as shown
+from tui import sign_in_words as words
 from tui.desk import Desk
 from tui.said import Expected, Trouble, trouble
 from tui.screens.conflict import ConflictDialog
 from tui.screens.dialogs import ConfirmDialog, TroubleDialog
 from tui.screens.frame import Frame
 from tui.theme import COLOURS, MARKS
+from tui.widgets.banner import BannerLine
 from tui.widgets.finding import pairs
 from tui.widgets.rows import Column, Row, Rows, RowsHead
 
 if TYPE_CHECKING:
+    from outmail.engine.tokens import SignInState
     from store.profiles import Settings
 
 _WIDE = 110
@@ -58,6 +61,7 @@ class HomeScreen(Frame[None]):
             tooltip="Check the connection, step by step",
             priority=True,
         ),
+        Binding("i", "sign_in", "Sign in", id="home.sign_in", tooltip="Sign the profile in with OAuth"),
         Binding("s", "sample", "Sample mail", id="home.sample", tooltip="Send a sample mail to an address"),
         Binding("n", "new", "New", id="home.new", tooltip="Set up another profile"),
         Binding("e", "edit", "Edit", id="home.edit", tooltip="Change the selected profile"),
@@ -72,6 +76,7 @@ class HomeScreen(Frame[None]):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
+        self._signed_in: dict[str, SignInState] = {}
 
     def place(self) -> str:
         """Here."""
@@ -79,6 +84,7 @@ class HomeScreen(Frame[None]):
 
     def body(self) -> Iterable[Widget]:
         """The table, and all about the selected profile beneath."""
+        yield BannerLine(id="attention")
         rows = Rows(_COLUMNS, id="profiles")
         yield Vertical(RowsHead(rows), rows, VerticalScroll(id="about", can_focus=False), id="full")
         yield Vertical(Static(_EMPTY, markup=False), id="empty")
@@ -101,8 +107,8 @@ class HomeScreen(Frame[None]):
     def _chosen(self) -> str | None:
         return self.query_one(Rows).selected
 
-    def refresh_profiles(self) -> None:
-        """Draw the profiles as they are saved now."""
+    def refresh_profiles(self, *, look: bool = True) -> None:
+        """Draw the profiles as they are saved now; with `look`, look anew at who is signed in."""
         profiles = self._settings.profiles
         self.query_one("#full").display = bool(profiles)
         self.query_one("#empty").display = not profiles
@@ -128,8 +134,22 @@ class HomeScreen(Frame[None]):
             rows.focus()
         self._tell_about()
         self.refresh_bindings()
+        if look and any(profile.auth.method == "oauth" for profile in profiles.values()):
+            self.run_worker(self._look_at_sign_ins(), group="sign-ins", exclusive=True)
+
+    async def _look_at_sign_ins(self) -> None:
+        """In a thread, since they lie on the disk: the profiles are on the screen before."""
+        with_oauth = {n: p for n, p in self._settings.profiles.items() if p.auth.method == "oauth"}
+        tokens = await asyncio.to_thread(lambda: self._desk.workspace.tokens)
+        self._signed_in = {n: await asyncio.to_thread(tokens.state, p) for n, p in with_oauth.items()}
+        found = [line for name, state in self._signed_in.items() for line in words.warnings(name, state)]
+        self.query_one("#attention", BannerLine).tell(words.banner(found))
+        self.refresh_profiles(look=False)
 
     def _state(self, name: str) -> Content:
+        state = self._signed_in.get(name)
+        if state is not None and words.needs_person(state):
+            return Content.styled(f"{MARKS[Status.WARN]} sign in", COLOURS[Status.WARN])
         checked = self._desk.checks.get(name)
         if checked is None:
             return Content.styled(f"{MARKS[None]} not checked", COLOURS[None])
@@ -140,6 +160,7 @@ class HomeScreen(Frame[None]):
         """Another profile is selected."""
         event.stop()
         self._tell_about()
+        self.refresh_bindings()
 
     def _tell_about(self) -> None:
         about = self.query_one("#about", VerticalScroll)
@@ -150,6 +171,8 @@ class HomeScreen(Frame[None]):
         title = f"{name} (default)" if name == self._settings.default else name
         about.mount(Static(title, markup=False, classes="about-title"))
         about.mount_all(pairs(shown.described(self._settings.profiles[name])))
+        if name in self._signed_in:
+            about.mount_all(pairs(words.rows(self._signed_in[name])))
         checked = self._desk.checks.get(name)
         if checked and not checked.report.ok:
             found = next((s.finding for s in checked.report.servers if s.finding), None)
@@ -160,6 +183,9 @@ class HomeScreen(Frame[None]):
         """Keys that need a profile, or the practice tenant, are there only with one."""
         if action == "faults":
             return self._desk.demo is not None
+        if action == "sign_in":
+            chosen = self._settings.profiles.get(self._chosen or "")
+            return chosen is not None and chosen.auth.method == "oauth"
         if action in {"check", "sample", "edit", "default", "remove"}:
             return bool(self._settings.profiles)
         return True
@@ -170,6 +196,19 @@ class HomeScreen(Frame[None]):
 
         if self._chosen:
             self.app.push_screen(CheckScreen(self._desk, self._chosen))
+
+    def action_sign_in(self) -> None:
+        """Somebody signs in; what that changes of the profile is saved."""
+        if self._chosen:
+            self.run_worker(self._sign_in(self._chosen), group="sign-in", exclusive=True)
+
+    async def _sign_in(self, name: str) -> None:
+        await asyncio.to_thread(importlib.import_module, "tui.screens.signing_in")
+        from tui.screens.signing_in import sign_in
+
+        if await sign_in(self.app, self._desk, name):
+            self._desk.checks.pop(name, None)
+        self.refresh_profiles()
 
     def action_sample(self) -> None:
         """To the sample mail."""
@@ -198,7 +237,8 @@ class HomeScreen(Frame[None]):
         from tui.screens.wizard.screen import WizardScreen
 
         if name is None or name in self._settings.profiles:
-            await self.app.push_screen(WizardScreen(self._desk.workspace, name), self._wizard_done)
+            wizard = WizardScreen(self._desk.workspace, name, self._desk.engine)
+            await self.app.push_screen(wizard, self._wizard_done)
 
     def _wizard_done(self, saved: str | None) -> None:
         if saved:

@@ -17,7 +17,7 @@ from outmail.engine.report import Progress, SendReport, server_labels
 from transports.base import Status
 from tui.desk import Desk
 from tui.messages import JobRefused, SampleEnded, StepSeen
-from tui.report_text import send_text
+from tui.report_text import send_text, sign_in_failures
 from tui.said import Expected, trouble
 from tui.screens.frame import Frame
 from tui.theme import COLOURS, MARKS
@@ -34,6 +34,7 @@ class SampleScreen(Frame[None]):
     CSS_PATH = "sample.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "send", "Send", id="sample.send", priority=True, tooltip="Send the sample mail now"),
+        Binding("i", "sign_in", "Sign in", id="sample.sign_in", tooltip="Sign the profile in with OAuth"),
         Binding(
             "tab", "app.focus_next", "Next field", id="sample.next", tooltip="To the next field or the steps"
         ),
@@ -93,6 +94,8 @@ class SampleScreen(Frame[None]):
             return not self.running and not isinstance(self.focused, Ladder)
         if action == "copy":
             return self._report is not None
+        if action == "sign_in":
+            return self._wants_sign_in and self.focused is None
         return True
 
     def action_send(self) -> None:
@@ -122,7 +125,9 @@ class SampleScreen(Frame[None]):
 
         desk = self._desk
         try:
-            report = await desk.engine.sample(self._called, self._profile, to, which=which, watch=watch)
+            report = await desk.engine.sample(
+                self._called, self._profile, to, which=which, watch=watch, tokens=desk.workspace.tokens
+            )
         except Expected as error:
             self.post_message(JobRefused(run, trouble(error)))
             return
@@ -148,7 +153,10 @@ class SampleScreen(Frame[None]):
                 Status.PASS, f"the {report.server} server took the mail {took}", "look into the mailbox now"
             )
         else:
-            self._say(Status.FAIL, report.error, "Enter sends it again")
+            wants = self._wants_sign_in
+            if wants:
+                self.set_focus(None)  # in the field, i would be a letter
+            self._say(Status.FAIL, report.error, f"{'i signs in, ' if wants else ''}Enter sends it again")
         answer = self.query_one("#answer", Vertical)
         found = finding_rows(report.finding) if report.finding else []
         answer.mount_all(pairs([*found, *_answer_rows(report, message.note)]))
@@ -171,6 +179,27 @@ class SampleScreen(Frame[None]):
     def _say(self, status: Status | None, text: str, then: str) -> None:
         head = Content.assemble((f"{MARKS[status]} {text}", f"bold {COLOURS[status]}"))
         self.query_one("#summary", Static).update(Content.assemble(head, (f"\n  {then}", "$muted")))
+
+    @property
+    def _wants_sign_in(self) -> bool:
+        """Whether what failed is a sign-in that a person can renew."""
+        failed = [] if self._report is None or self._report.ok else sign_in_failures(self._report.attempts)
+        return self._profile.auth.method == "oauth" and bool(failed) and not self.running
+
+    def action_sign_in(self) -> None:
+        """Sign in; then Enter sends it again."""
+        self.run_worker(self._sign_in(), group="sign-in", exclusive=True)
+
+    async def _sign_in(self) -> None:
+        from tui.screens.signing_in import sign_in
+
+        if await sign_in(self.app, self._desk, self._called):
+            self._profile = self._desk.workspace.settings.profiles[self._called]
+            self._report = None
+            self.query_one("#answer").remove_children()
+            self.query_one(Ladder).reset()
+            self._say(None, "signed in; nothing was sent yet", "Enter sends the sample mail")
+            self.refresh_bindings()
 
     def action_copy(self) -> None:
         """The report as text, through the terminal (OSC 52), so that it works over SSH."""

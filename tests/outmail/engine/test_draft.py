@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from outmail.engine import draft_pages as at
 from outmail.engine.draft import OTHER, Draft
-from outmail.engine.draft_pages import Page, concerned, page_of
+from outmail.engine.draft_failures import concerned
+from outmail.engine.draft_pages import Page, page_of
 from outmail.engine.draft_words import notes, summary
 from outmail.engine.presets import by_address, by_id
 from store.profiles import Failover, Profile, Proxy, Security, Settings
@@ -227,7 +228,13 @@ def test_rebase_takes_theirs_where_mine_is_untouched() -> None:
 @pytest.mark.parametrize("step", list(StepName))
 def test_every_failure_leads_to_a_field_that_is_shown(cause: Cause, step: StepName) -> None:
     failure = Failure(step, Scope.SERVER, Verdict.RETRY, cause)
-    assert page_of(concerned(failure)) in {Page.SERVER, Page.SIGN_IN, Page.SENDER, Page.ROUTE}
+    assert page_of(concerned(failure)) in {
+        Page.SERVER,
+        Page.SIGN_IN,
+        Page.SENDER,
+        Page.ROUTE,
+        Page.SIGNED_IN,
+    }
 
 
 @pytest.mark.parametrize(

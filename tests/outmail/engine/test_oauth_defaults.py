@@ -8,15 +8,15 @@ from outmail.engine.oauth_defaults import CLOUDS, filled, refused_grant
 from store.profiles import Auth, Ews, Graph, OAuth, Profile, Smtp
 
 
-def profile(protocol: str = "smtp", *, username: str = "desk@example.org", **oauth: object) -> Profile:
+def profile(protocol: str = "smtp", *, username: object = "desk@example.org", **oauth: object) -> Profile:
     return Profile.model_validate(
         {
             "protocol": protocol,
             "from_address": "desk@example.org",
             "smtp": Smtp(host="smtp.office365.com"),
             "ews": Ews(url="https://outlook.office365.com/EWS/Exchange.asmx"),
-            "graph": Graph(cloud=str(oauth.get("cloud", "global"))),  # type: ignore[arg-type]
-            "auth": Auth(method="oauth", username=username, oauth=OAuth.model_validate(oauth)),
+            "graph": Graph.model_validate({"cloud": oauth.get("cloud", "global")}),
+            "auth": Auth(method="oauth", username=str(username), oauth=OAuth.model_validate(oauth)),
         }
     )
 

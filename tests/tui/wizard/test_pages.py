@@ -89,6 +89,7 @@ async def test_basic_authentication_shows_when_it_ends(tmp_path: Path, find: str
             assert date in admin.words()
         await admin.press("enter", "enter")
         assert admin.page == "sign-in"
+        await admin.choose("auth.method", "basic")
         for date in dates:
             assert date in admin.words()
         await admin.choose("auth.method", "none")

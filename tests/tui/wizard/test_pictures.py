@@ -12,7 +12,8 @@ from textual.widgets import Input
 
 from outmail.engine.draft_pages import Page
 from store.vault import SettingsChanged, Snapshot
-from tests.tui.fakes import SECRET, FakeEngine, FakeWorkspace, two_profiles
+from tests.tui.fakes import FakeEngine, FakeWorkspace, two_profiles
+from tests.tui.signing_in import SECRET
 from tests.tui.wizard.keys import Admin, at_the_wizard
 from transports.base import StepName
 from tui.settings import with_default

@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.worker import Worker
 
 from outmail.engine import draft_pages as at
+from outmail.engine.draft_failures import concerned
 from outmail.engine.draft_pages import Note, Page
 from outmail.engine.errors import EngineError
 from outmail.engine.report import CheckReport, Progress
@@ -80,7 +81,9 @@ class LiveCheckPage(WizardPage):
             engine, profile = self.session.engine, self.draft.profile()
             for planned in await engine.plan(name, profile, "all"):
                 self.query_one(Ladder).plan(planned.server, planned.address, planned.steps)
-            self.session.report = await engine.check(name, profile, which="all", watch=self._watch)
+            self.session.report = await engine.check(
+                name, profile, which="all", watch=self._watch, tokens=self.session.tokens()
+            )
         except EngineError as error:
             self.session.refused = f"{error.what}: {error.why}. {error.remedy}"
         self._worker = None
@@ -139,7 +142,7 @@ class LiveCheckPage(WizardPage):
         failed = next((p for p in self._steps() if p.step.status is Status.FAIL and p.step.failure), None)
         if failed is None or failed.step.failure is None:
             return ""
-        return at.concerned(failed.step.failure, failed.server)
+        return concerned(failed.step.failure, failed.server, self.draft.text(at.METHOD))
 
     def leave(self, *, forward: bool) -> bool:
         self.cancel()

@@ -17,7 +17,7 @@ class ProtocolPage(WizardPage):
 
     page = Page.PROTOCOL
     heading = "How does mail leave this machine?"
-    intro = "Ten short pages set up one way out. Nothing is saved before the last one."
+    intro = "A few short pages set up one way out. Nothing is saved before the last one."
 
     def content(self) -> ComposeResult:
         chosen = self.draft.text(at.PROTOCOL)

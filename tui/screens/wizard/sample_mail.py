@@ -7,6 +7,7 @@ from textual.containers import Vertical
 from textual.worker import Worker
 
 from outmail.engine import draft_pages as at
+from outmail.engine.draft_failures import concerned
 from outmail.engine.draft_pages import Note, Page
 from outmail.engine.errors import EngineError
 from outmail.engine.report import Progress, SendReport
@@ -83,7 +84,7 @@ class SampleMailPage(WizardPage):
         try:
             profile = self.draft.profile()
             self.session.sent = await self.session.engine.sample(
-                name, profile, to, which=None, watch=self._watch
+                name, profile, to, which=None, watch=self._watch, tokens=self.session.tokens()
             )
         except EngineError as error:
             self._refused = f"{error.what}: {error.why}. {error.remedy}".strip()
@@ -135,7 +136,7 @@ class SampleMailPage(WizardPage):
 
     def field_to_correct(self) -> str:
         failed = self._failure()
-        return at.concerned(*failed) if failed and not self.busy else ""
+        return concerned(*failed, self.draft.text(at.METHOD)) if failed and not self.busy else ""
 
     def _failure(self) -> tuple[Failure, str] | None:
         steps = [p for a in (self._answered.attempts if self._answered else ()) for p in a.steps]

@@ -93,10 +93,10 @@ class SavePage(WizardPage):
             self._told = [self._bad(str(error))]
         else:
             self.session.saved = True
-            warning = self.session.workspace.warning
+            warnings = [self.session.workspace.warning, self.session.keep_sign_in()]
             self._told = [
                 Note(self.page, _summary(changes)),
-                *([Note(self.page, f"Saved, but {warning}.", urgent=True)] if warning else []),
+                *(Note(self.page, f"Saved, but {words}.", urgent=True) for words in warnings if words),
             ]
             self.query_one("#where", Static).update(self._where())
         self.follow()

@@ -27,6 +27,7 @@ from tui.screens.wizard.save import SavePage
 from tui.screens.wizard.sender import SenderPage
 from tui.screens.wizard.servers import ServersPage
 from tui.screens.wizard.session import Session
+from tui.screens.wizard.signed_in import SignedInPage
 from tui.screens.wizard.stepper import Stepper
 from tui.widgets.banner import TitleBar, key_lines
 from tui.widgets.field import Choice, Field
@@ -39,12 +40,13 @@ _PAGES: tuple[type[WizardPage], ...] = (
     SenderPage,
     RoutePage,
     ReviewPage,
+    SignedInPage,
     LiveCheckPage,
     SampleMailPage,
     SavePage,
 )
-_ACTIONS = frozenset({"next", "back", "step", "show", "go", "again", "save", "leave"})
-_CAN_SAVE = (Page.REVIEW, Page.CHECK, Page.SAMPLE, Page.SAVE)
+_ACTIONS = frozenset({"next", "back", "step", "show", "go", "again", "save", "leave", "pair"})
+_CAN_SAVE = (Page.REVIEW, Page.SIGNED_IN, Page.CHECK, Page.SAMPLE, Page.SAVE)
 
 
 class WizardScreen(Frame[str | None]):
@@ -65,6 +67,14 @@ class WizardScreen(Frame[str | None]):
             "ctrl+g", "go", "Go and correct", id="wizard.go", tooltip="To the field that an error is about"
         ),
         Binding("ctrl+r", "again", "Check again", id="wizard.again", tooltip="Run the live check once more"),
+        Binding(
+            "ctrl+k",
+            "pair",
+            "Make a key pair",
+            id="wizard.pair",
+            priority=True,
+            tooltip="For app-only sign-in by certificate",
+        ),
         Binding("ctrl+s", "save", "Save", id="wizard.save", tooltip="Save now; from the review on"),
         Binding(
             "escape", "leave", "Leave", id="wizard.leave", tooltip="Cancel what runs, or leave the wizard"
@@ -218,6 +228,11 @@ class WizardScreen(Frame[str | None]):
         field = self.page.field_to_correct()
         if field:
             await self.on_wizard_page_go_to(WizardPage.GoTo(page_of(field), field))
+
+    def action_pair(self) -> None:
+        """Make a key pair, where the profile signs in with one."""
+        if isinstance(self.page, AuthenticationPage):
+            self.page.make_key_pair()
 
     def action_again(self) -> None:
         """Run the live check again."""

@@ -5,13 +5,17 @@ Nothing here is written to disk: that happens on the last page alone, when the a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from outmail.engine.draft import Draft
-from outmail.engine.draft_pages import PROVIDER, Note, Page, page_of
+from outmail.engine.draft_pages import NAME, PROVIDER, Note, Page, page_of
 from outmail.engine.presets import Preset, by_id
 from outmail.engine.report import CheckReport, Progress, SendReport
-from store.profiles import Settings
+from outmail.engine.tokens import SignInState, Tokens
+from store.errors import StoreError
+from store.problems import SettingsInvalid
+from store.profiles import Profile, Settings
+from store.tokens import MemoryShelf, identity_of
 from tui.engine import Engine, RealEngine, WorkspaceLike
 
 
@@ -35,6 +39,8 @@ class Session:
     sent_with: Draft | None = None
     sent: SendReport | None = None
     saved: bool = False
+    own_tokens: Tokens = field(default_factory=lambda: Tokens(MemoryShelf()))
+    """The sign-in of a profile that is not saved yet; saving moves it into the vault."""
     news: list[Note] = field(default_factory=list)  # what somebody else changed meanwhile
 
     @classmethod
@@ -43,7 +49,9 @@ class Session:
         settings = workspace.settings
         draft = Draft.of(name, settings.profiles[name]) if name else Draft.empty()
         default = settings.default == name if name else not settings.profiles
-        return cls(workspace, draft, draft.copy(), default, str(workspace.paths.vault))
+        session = cls(workspace, draft, draft.copy(), default, str(workspace.paths.vault))
+        session.own_tokens = Tokens(MemoryShelf(), now=workspace.tokens.now)
+        return session
 
     @property
     def settings(self) -> Settings:
@@ -64,6 +72,45 @@ class Session:
     def proven(self) -> bool:
         """Whether the live check was for the answers as they stand now."""
         return self.report is not None and self.checked == self.draft
+
+    # --- who is signed in
+
+    def _signs_in(self) -> Profile | None:
+        """The profile as the answers make it, where it signs in with OAuth."""
+        try:
+            profile = self.draft.profile()
+        except SettingsInvalid:
+            return None
+        return profile if profile.auth.method == "oauth" and profile.auth.oauth else None
+
+    def tokens(self) -> Tokens:
+        """Where these answers' sign-in is: in this wizard, or in the vault from before."""
+        profile = self._signs_in()
+        if profile is None:
+            return self.own_tokens
+        identity = identity_of(profile)
+        try:
+            kept = self.own_tokens.shelf.get(identity) is None and self.workspace.tokens.kept(identity)
+        except StoreError:
+            kept = None
+        return self.workspace.tokens if kept else self.own_tokens
+
+    def sign_in_state(self) -> SignInState | None:
+        """How the sign-in stands; None while the answers make no profile that has one."""
+        profile = self._signs_in()
+        return self.tokens().state(profile) if profile else None
+
+    def keep_sign_in(self) -> str:
+        """Move the sign-in into the vault, once the profile is saved; "" or why that failed."""
+        profile = self._signs_in()
+        token = self.own_tokens.shelf.get(identity_of(profile)) if profile else None
+        if token is None:
+            return ""
+        try:
+            self.workspace.tokens.shelf.put(replace(token, profile=self.draft.text(NAME).strip()))
+        except StoreError as error:
+            return f"the sign-in was not kept: {error.why}"
+        return ""
 
     def problems(self, page: Page | None = None) -> dict[str, str]:
         """What is wrong, by field: on one page, or on all."""

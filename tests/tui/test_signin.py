@@ -1,0 +1,165 @@
+"""The sign-in screen by keys: what it shows in each state, what each key does, and how fast Escape is."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from outmail.engine import signin
+from tests.tui.fakes import FakeEngine, FakeWorkspace, with_oauth
+from tests.tui.screen import LARGE, SMALL, Size, Terminal, opened
+from tests.tui.signing_in import (
+    SECRET,
+    FakeSignIn,
+    Play,
+    Script,
+    browser_wanted,
+    code_shown,
+    granted,
+    sign_in_failure,
+)
+from tests.tui.test_looks import SvgExtension
+from transports.base import Cause, TransportError
+from transports.oauth.base import Granted
+
+
+@pytest.fixture
+def svg(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Pictures beside the others."""
+    return snapshot.use_extension(SvgExtension)
+
+
+async def waits(sign_in: FakeSignIn, way: signin.Way) -> Granted:
+    """Shows a code or an address, and waits for the test."""
+    sign_in.watch(code_shown() if way == "device" else browser_wanted())
+    await sign_in.script.go.wait()
+    return granted()
+
+
+async def troubled(sign_in: FakeSignIn, way: signin.Way) -> Granted:
+    sign_in.watch(code_shown() if way == "device" else browser_wanted(listening=False))
+    sign_in.watch(signin.Trouble("login.microsoftonline.com answered 503"))
+    await sign_in.script.go.wait()
+    return granted()
+
+
+async def ends(sign_in: FakeSignIn, way: signin.Way) -> Granted:
+    sign_in.watch(code_shown())
+    raise TransportError(sign_in_failure(Cause.OAUTH_CODE_EXPIRED))
+
+
+async def differs(sign_in: FakeSignIn, way: signin.Way) -> Granted:
+    sign_in.watch(code_shown())
+    return granted("admin@example.org")
+
+
+async def fails(sign_in: FakeSignIn, way: signin.Way) -> Granted:
+    raise TransportError(sign_in_failure(Cause.OAUTH_REFUSED, error="invalid_grant", aadsts="65001"))
+
+
+async def succeeds(sign_in: FakeSignIn, way: signin.Way) -> Granted:
+    return granted()
+
+
+@asynccontextmanager
+async def signing_in(
+    play: Play, size: Size = SMALL, **oauth: object
+) -> AsyncIterator[tuple[Terminal, FakeEngine, FakeWorkspace]]:
+    workspace, engine = FakeWorkspace(with_oauth(**oauth)), FakeEngine(script=Script(play))
+    async with opened(workspace, engine, size=size) as admin:
+        await admin.see("* m365")
+        await admin.press("i")
+        await admin.until(lambda: bool(engine.script.begun))
+        yield admin, engine, workspace
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
+@pytest.mark.parametrize(
+    ("play", "keys", "seen"),
+    [
+        pytest.param(waits, (), "FJC3ABHLQ", id="code"),
+        pytest.param(troubled, (), "503", id="code-trouble"),
+        pytest.param(waits, ("b",), "waiting on http://localhost:8765", id="browser"),
+        pytest.param(troubled, ("b",), "503", id="browser-trouble"),
+        pytest.param(ends, (), "the code has ended", id="ended"),
+        pytest.param(differs, (), "another account", id="differs"),
+        pytest.param(fails, (), "consent", id="failed"),
+        pytest.param(succeeds, (), "signed in as", id="done"),
+    ],
+)
+async def test_pictures(
+    play: Play, keys: tuple[str, ...], seen: str, size: Size, svg: SnapshotAssertion
+) -> None:
+    async with signing_in(play, size) as (admin, _, _workspace):
+        await admin.press(*keys)
+        await admin.until(lambda: seen.replace(" ", "") in admin.text.replace(" ", ""), seen)
+        picture = await admin.still()
+        assert SECRET not in picture
+        assert picture == svg
+
+
+async def test_escape_stops_within_a_tenth_of_a_second() -> None:
+    async with signing_in(waits) as (admin, engine, _):
+        await admin.see("microsoft.com/devicelogin")
+        began = time.monotonic()
+        await admin.press("escape")
+        await admin.until(lambda: engine.script.cancelled_at > 0)
+        assert engine.script.cancelled_at - began < 0.1
+        await admin.see("* m365")
+
+
+async def test_the_other_ways_are_one_key_away_and_saved_with_the_profile() -> None:
+    async with signing_in(waits, client_secret=SECRET, tenant="example.org") as (admin, engine, workspace):
+        await admin.see("microsoft.com/devicelogin")
+        await admin.press("b")
+        await admin.until(lambda: ("m365", "browser") in engine.script.begun)
+        engine.script.go.set()
+        await admin.see("signed in as")
+        await admin.press("enter")
+        await admin.see("* m365")
+        oauth = workspace.settings.profiles["m365"].auth.oauth
+        assert oauth is not None
+        assert oauth.grant == "authorization-code"
+
+
+async def test_a_shared_mailbox_is_confirmed_by_a_key_and_remembered() -> None:
+    async with signing_in(differs) as (admin, _, workspace):
+        await admin.see("admin@example.org", "helpdesk@example.org")
+        await admin.press("m")
+        await admin.see("signed in as")
+        await admin.press("enter")
+        await admin.see("* m365")
+        oauth = workspace.settings.profiles["m365"].auth.oauth
+        assert oauth is not None
+        assert oauth.account == "admin@example.org"
+
+
+async def test_a_pasted_address_goes_to_the_sign_in_without_the_terminals_line_breaks() -> None:
+    async with signing_in(waits, grant="authorization-code") as (admin, engine, _):
+        await admin.see("ssh -L")
+        await admin.press("p", *"http", "colon", *"x", "enter")
+        await admin.until(lambda: bool(engine.script.pasted))
+        assert engine.script.pasted == ["http:x"]
+        await admin.see("signed in as")
+
+
+async def test_a_new_code_when_the_old_one_has_ended() -> None:
+    async with signing_in(ends) as (admin, engine, _):
+        await admin.see("the code has ended")
+        engine.script.play = succeeds
+        await admin.press("n")
+        await admin.see("signed in as")
+        assert [way for _, way in engine.script.begun] == ["device", "device"]
+
+
+async def test_a_way_that_cannot_be_gone_is_shown_with_its_reason_and_its_key_does_nothing() -> None:
+    async with signing_in(waits) as (admin, engine, _):
+        await admin.see("needs a")
+        await admin.press("a")
+        await asyncio.sleep(0)
+        assert [way for _, way in engine.script.begun] == ["device"]

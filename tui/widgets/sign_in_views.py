@@ -1,0 +1,251 @@
+"""What the sign-in screen shows: a code for another device, an address for a browser, who signed in.
+
+Values only: nothing here asks anybody, and no token or secret ever comes this far. An address of
+the authority is text, never markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.style import Style
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from transports.base import Status
+from tui.theme import COLOURS, MARKS
+from tui.widgets.finding import pairs
+
+if TYPE_CHECKING:
+    from outmail.engine.signin import BrowserWanted, CodeShown, Way
+    from store.profiles import Profile
+
+
+class State(Enum):
+    """Where the sign-in stands."""
+
+    ASKING = auto()  # the authority, for a code, an address or a token
+    CODE = auto()
+    ENDED = auto()  # the code did
+    BROWSER = auto()
+    REDEEMING = auto()  # the browser's answer was pasted
+    DIFFERS = auto()  # another account signed in
+    FAILED = auto()
+    DONE = auto()
+
+
+LEAST_TEXT = 42
+"""Cells that the words beside a QR code need."""
+
+KEYS: Mapping[Way, str] = {"device": "d", "browser": "b", "app": "a"}
+_WAYS: Mapping[Way, str] = {
+    "device": "a code on another device",
+    "browser": "sign in by browser",
+    "app": "app-only, without a person",
+}
+
+
+def link(address: str) -> Content:
+    """An address that stands out, and that a terminal may open where it knows how (OSC 8)."""
+    shown = Content.styled(address, "bold $text-accent")
+    return shown.stylize(Style(link=address)) if address.startswith(("https://", "http://")) else shown
+
+
+def numbered(number: int, text: str) -> Static:
+    """A step that the person takes."""
+    return Static(
+        Content.assemble((f"{number}  ", "bold $text-primary"), text), markup=False, classes="sign-in-step"
+    )
+
+
+class OtherWays(Static):
+    """How else this profile may sign in, each with its key, or why it may not."""
+
+    def __init__(self, question: str, ways: Mapping[Way, str]) -> None:
+        lines = [Content.styled(question, "$muted")]
+        for way, why_not in ways.items():
+            words = f"{_WAYS[way]}: {why_not}" if why_not else _WAYS[way]
+            style = "dim" if why_not else "bold $footer-key-foreground"
+            lines.append(Content.assemble((f"{KEYS[way]}  ", style), (words, "dim" if why_not else "")))
+        super().__init__(Content("\n").join(lines), markup=False, classes="other-ways")
+
+
+class Picture(Static):
+    """A QR code, dark on light whatever the terminal's colours are; hidden where it has no room."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, text: str) -> None:
+        from outmail.engine import qr
+
+        try:
+            self.rows = qr.rows(text)
+        except ValueError:  # longer than any code holds
+            self.rows = ()
+        shown = (Content.styled(row, "#000000 on #ffffff") for row in self.rows)
+        super().__init__(Content("\n").join(shown), markup=False, id="qr")
+
+    def fit(self, width: int, height: int) -> None:
+        """Show it where it fits beside the words and can be drawn as it is."""
+        plain = self.app.no_color or self.app.has_class("-plain")
+        room = bool(self.rows) and height >= len(self.rows) and width - len(self.rows[0]) >= LEAST_TEXT
+        self.display = room and not plain
+
+
+class Waiting(Widget):
+    """A view in which something may go wrong without ending anything."""
+
+    trouble = ""
+
+    def tell(self, words: str) -> None:
+        """Say what did not work."""
+        self.trouble = words
+        for line in self.query(TroubleLine):
+            line.tell(words)
+
+
+class TroubleLine(Static):
+    """What did not work; it takes no room while all goes well."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__("", markup=False, classes="trouble")
+        self.tell(words)
+
+    def tell(self, words: str) -> None:
+        """Show this."""
+        self.display = bool(words)
+        self.update(Content(f"! {words}"))
+
+
+class CodeView(Horizontal, Waiting):
+    """The address to open on any device, the code to type there, and a QR code of the address."""
+
+    def __init__(
+        self,
+        event: CodeShown,
+        account: str,
+        ways: Mapping[Way, str],
+        trouble: str = "",
+        *,
+        ended: bool = False,
+    ) -> None:
+        super().__init__(classes="sign-in-view")
+        self._code, self._account, self._ways, self._ended = event.code, account, ways, ended
+        self.trouble = trouble
+
+    def compose(self) -> ComposeResult:
+        """Words at the left, the picture at the right."""
+        code = self._code
+        with Vertical(classes="sign-in-words"):
+            yield numbered(1, "Open on any device with a browser")
+            yield Static(link(code.verification_uri), markup=False, classes="sign-in-address")
+            yield numbered(2, "Type this code there")
+            spaced = " ".join(code.user_code)
+            style = "dim strike" if self._ended else "bold"
+            yield Static(Content.styled(spaced, style), markup=False, id="user-code")
+            if self._account:
+                yield numbered(3, f"Sign in as {self._account}")
+            yield TroubleLine(self.trouble)
+            yield OtherWays('Browser says "no access" or 53003?', self._ways)
+        if not self._ended:
+            yield Picture(code.verification_uri_complete or code.verification_uri)
+
+    def on_resize(self) -> None:
+        """The terminal may have become too small for the picture, or large enough."""
+        for picture in self.query(Picture):
+            picture.fit(self.size.width, self.size.height)
+
+
+class BrowserView(Vertical, Waiting):
+    """The address to open, how the browser comes back, and a field for the address it ended on."""
+
+    def __init__(
+        self, event: BrowserWanted, account: str, ways: Mapping[Way, str], trouble: str = ""
+    ) -> None:
+        super().__init__(classes="sign-in-view")
+        self._event, self._account, self._ways = event, account, ways
+        self.trouble = trouble
+
+    def compose(self) -> ComposeResult:
+        """Three steps; the address begins at the edge, so that a mouse marks it whole."""
+        event = self._event
+        yield numbered(1, "Open this address in any browser (u copies it)")
+        yield Static(link(event.url), markup=False, id="open-this")
+        yield numbered(2, f"Sign in as {self._account}" if self._account else "Sign in")
+        yield from self._way_back()
+        here = event.listening
+        yield numbered(
+            3,
+            "Its last page does not open? Paste the whole address of that page:"
+            if here
+            else "Its last page does not open. Paste the whole address of that page:",
+        )
+        yield Input(placeholder=f"{event.redirect_url}/?code=…", compact=True, id="ended-on")
+        yield TroubleLine(self.trouble)
+        yield OtherWays("No browser at hand?", self._ways)
+
+    def _way_back(self) -> Iterable[Widget]:
+        redirect = self._event.redirect_url
+        if not self._event.listening:
+            words = (f"! not listening on {redirect}", "$text-warning")
+            yield Static(Content.assemble(words), markup=False, classes="sign-in-note -last")
+            return
+        heard = Content.assemble(
+            (f"{MARKS[Status.PASS]} ", COLOURS[Status.PASS]),
+            f"waiting on {redirect} for the browser to come back\n",
+            ("Browser on another machine? First run this there (l copies it):", "$muted"),
+        )
+        yield Static(heard, markup=False, classes="sign-in-note")
+        line = Content.styled(self._event.ssh_line, "$text-accent")
+        yield Static(line, markup=False, classes="sign-in-note -last")
+
+
+def headline(state: State, left: float, account: str) -> tuple[Status, str]:
+    """How it stands in a line, with the key that comes next; `left` seconds until the code ends."""
+    seconds = max(0, int(left))
+    words = {
+        State.ASKING: (Status.RUNNING, "asking the authority"),
+        State.CODE: (Status.RUNNING, f"waiting: the code ends in {seconds // 60:02}:{seconds % 60:02}"),
+        State.ENDED: (Status.WARN, "the code has ended: n shows a new one"),
+        State.BROWSER: (Status.RUNNING, "waiting for the browser"),
+        State.REDEEMING: (Status.RUNNING, "asking the authority for the token"),
+        State.DIFFERS: (Status.FAIL, "another account signed in, and nothing was kept"),
+        State.FAILED: (Status.FAIL, "not signed in: r tries again"),
+        State.DONE: (Status.PASS, f"signed in{f' as {account}' if account else ''}: Enter goes on"),
+    }
+    return words[state]
+
+
+def done_rows(account: str, until: datetime, before: Profile, after: Profile) -> list[tuple[str, str]]:
+    """Who signed in, until when, and what of the profile is different now."""
+    mailbox = before.auth.username or ""
+    shared = bool(mailbox and account) and mailbox.lower() != account.lower()
+    changed = before.auth.oauth != after.auth.oauth
+    rows = [
+        ("Account", account or "the app itself: no person is needed"),
+        ("Sends for", mailbox if shared else ""),
+        ("Token", f"good until {until.astimezone():%Y-%m-%d %H:%M}; the next is fetched by itself"),
+        ("Profile", "signs in this way from now on" if changed else ""),
+    ]
+    return [(label, text) for label, text in rows if text]
+
+
+def both_names(got: str, wanted: str) -> Iterable[Widget]:
+    """Who signed in and who should have, and the two ways on."""
+    yield from pairs([("Signed in", got), ("Profile", f"is for {wanted}")])
+    yield Static(
+        Content.assemble(
+            ("m  ", "bold $footer-key-foreground"),
+            f"{got} signs in for the shared mailbox {wanted}\n",
+            ("r  ", "bold $footer-key-foreground"),
+            f"sign in again, as {wanted}; a private window knows nobody yet",
+        ),
+        markup=False,
+        classes="other-ways",
+    )
