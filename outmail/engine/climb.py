@@ -113,9 +113,8 @@ def _supply(name: str, profile: Profile, tokens: Tokens | None) -> ProfileTokens
     if profile.auth.method != "oauth":
         return None
     if tokens is None:
-        from store.tokens import MemoryShelf
-
         from outmail.engine.tokens import Tokens
+        from store.tokens import MemoryShelf
 
         tokens = Tokens(MemoryShelf())
     return tokens.supply(name, profile)

@@ -120,7 +120,7 @@ def refused(data: Mapping[str, object], status: int, route: OAuthRoute) -> Failu
     error = data.get("error")
     error = error if isinstance(error, str) else ""
     described = data.get("error_description")
-    words = described if isinstance(described, str) else error
+    words = described if isinstance(described, str) and described.strip() else error
     codes = data.get("error_codes")
     number = _AADSTS.search(words)
     aadsts = number[1] if number else ""
