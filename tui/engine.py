@@ -230,8 +230,8 @@ class DemoSession(Protocol):
         """Switch a fault on; "none" mends the server. Raises ValueError or OSError."""
         ...
 
-    def describe(self, fault: str) -> str:
-        """What a fault does, in a sentence."""
+    def describe(self, server: str, fault: str) -> str:
+        """What a fault does to a server, in a sentence."""
         ...
 
 

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from outmail.demo.faults import FAULTS, UnknownFault
+from outmail.demo.faults import UnknownFault
 from outmail.demo.tenant import PracticeTenant
 from transports.trace import harmless
 
@@ -83,20 +83,19 @@ class Control:
             return _error(_short(str(error), 300), error.known)
         except OSError as error:
             return _error(f"the port could not be opened again: {error.strerror}", ["none"])
-        return {"ok": True, "server": server, "fault": fault, "means": FAULTS[fault].description}
+        return {"ok": True, "server": server, "fault": fault, "means": self._tenant.describe(server, fault)}
 
     def _faults(self) -> Answer:
-        servers = self._tenant.servers.values()
+        seen: dict[tuple[str, str], list[str]] = {}
+        for server in self._tenant.servers.values():
+            for fault in server.faults.values():
+                seen.setdefault((fault.id, fault.description), []).append(server.name)
         return {
             "ok": True,
             "now": self._tenant.faults(),
             "faults": [
-                {
-                    "fault": fault.id,
-                    "means": fault.description,
-                    "servers": [s.name for s in servers if s.security in fault.securities],
-                }
-                for fault in FAULTS.values()
+                {"fault": fault, "means": means, "servers": servers}
+                for (fault, means), servers in seen.items()
             ],
         }
 

@@ -1,175 +1,30 @@
-"""The faults a practice server can be told to have: one table, read by the servers and shown to people.
+"""What is common to the faults of all practice servers: down, silent, a wrong certificate; what is unknown.
 
-A fault changes how a server behaves for new connections; it never touches a mail that was taken.
+A fault changes how a server behaves for new connections; it never touches what was taken before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from types import MappingProxyType
+from dataclasses import dataclass
 
-from outmail.demo.pki import ENDS_SOON_DAYS, Certificate
+from outmail.demo.pki import Certificate
 
-
-class Moment(StrEnum):
-    """Where in the dialogue a fault gives its own answer."""
-
-    CONNECT = "connect"  # in place of the greeting; the connection is closed after it
-    AUTH = "AUTH"
-    MAIL = "MAIL"
-    RCPT = "RCPT"
-    DATA = "DATA"  # after the final dot
-
-
-class Starttls(StrEnum):
-    """How STARTTLS is offered (RFC 3207)."""
-
-    OFFERED = "offered"
-    ABSENT = "absent"
-    INJECTED = "injected"  # plain text behind the answer, as an attacker on the wire would put it
-
-
-NO_ANSWERS: Mapping[Moment, str] = MappingProxyType({})
+WELL = "none"
+"""The id of the fault that is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to be broken. `securities` says on which servers it can be seen: starttls, tls, none."""
+    """One way to be broken, of a server of any kind; `description` is a sentence for people.
+
+    One that does not listen refuses connections; one that does not greet takes them and says nothing.
+    """
 
     id: str
     description: str
-    securities: frozenset[str] = frozenset({"starttls", "tls", "none"})
     listens: bool = True
     greets: bool = True
-    slow: bool = False
-    starttls: Starttls = Starttls.OFFERED
     certificate: Certificate = Certificate.GOOD
-    offers_auth: bool = True
-    size_limit: int | None = None  # bytes; None is the tenant's own limit
-    drops_after_data: bool = False
-    answers: Mapping[Moment, str] = field(default_factory=lambda: NO_ANSWERS)
-
-
-_STARTTLS = frozenset({"starttls"})
-_WITH_TLS = frozenset({"starttls", "tls"})
-_WITH_SIGN_IN = _WITH_TLS
-
-TINY_SIZE = 300
-"""Bytes that a server with the fault too-large takes: less than any mail with headers."""
-
-
-def _answers(**answers: str) -> Mapping[Moment, str]:
-    return MappingProxyType({Moment[name]: text for name, text in answers.items()})
-
-
-_TEMPORARY = "451 4.3.2 The system is not accepting messages right now, try again later"
-
-_TABLE = (
-    Fault("none", "Nothing is wrong: the server takes mail."),
-    Fault("down", "The server is down: the port is closed and connections are refused.", listens=False),
-    Fault("silent", "The server accepts connections and then says nothing at all.", greets=False),
-    Fault("slow", "The server answers, but every answer comes late.", slow=True),
-    Fault(
-        "busy",
-        "The server has no time: it answers 421 in place of a greeting and hangs up.",
-        answers=_answers(CONNECT="421 4.3.2 Too busy, try again later"),
-    ),
-    Fault(
-        "tempfail",
-        "The server refuses each mail for now (451): the same mail may go through later.",
-        answers=_answers(MAIL=_TEMPORARY, RCPT=_TEMPORARY),
-    ),
-    Fault(
-        "greylisted",
-        "The server takes the sender but puts each recipient off (450), as greylisting does.",
-        answers=_answers(RCPT="450 4.7.1 Greylisted, try again in five minutes"),
-    ),
-    Fault(
-        "no-starttls",
-        "The server no longer offers STARTTLS, so that mail would travel unencrypted.",
-        securities=_STARTTLS,
-        starttls=Starttls.ABSENT,
-    ),
-    Fault(
-        "injected-starttls",
-        "Somebody on the wire puts plain text behind the server's answer to STARTTLS.",
-        securities=_STARTTLS,
-        starttls=Starttls.INJECTED,
-    ),
-    Fault(
-        "expired",
-        "The server's certificate ended three days ago.",
-        securities=_WITH_TLS,
-        certificate=Certificate.EXPIRED,
-    ),
-    Fault(
-        "self-signed",
-        "The server's certificate is signed by itself, not by the practice authority.",
-        securities=_WITH_TLS,
-        certificate=Certificate.SELF_SIGNED,
-    ),
-    Fault(
-        "wrong-name",
-        "The server's certificate is for another name (mail.elsewhere.test).",
-        securities=_WITH_TLS,
-        certificate=Certificate.WRONG_NAME,
-    ),
-    Fault(
-        "ends-soon",
-        f"The server's certificate ends in {ENDS_SOON_DAYS} days; mail still flows.",
-        securities=_WITH_TLS,
-        certificate=Certificate.ENDS_SOON,
-    ),
-    Fault(
-        "password-refused",
-        "The server refuses the right password too (535), as after a password change.",
-        securities=_WITH_SIGN_IN,
-        answers=_answers(AUTH="535 5.7.8 Authentication credentials invalid"),
-    ),
-    Fault(
-        "auth-not-offered",
-        "The server offers no sign-in, and takes no mail without one.",
-        securities=_WITH_SIGN_IN,
-        offers_auth=False,
-    ),
-    Fault(
-        "relay-denied",
-        "The server relays to nobody: it refuses each recipient with 554 5.7.1.",
-        answers=_answers(RCPT="554 5.7.1 Relay access denied"),
-    ),
-    Fault(
-        "sender-refused",
-        "The server does not let this user send from this address (550 5.7.60).",
-        answers=_answers(MAIL="550 5.7.60 Client does not have permissions to send as this sender"),
-    ),
-    Fault(
-        "mailbox-unknown",
-        "The server knows no recipient at all (550 5.1.1).",
-        answers=_answers(RCPT="550 5.1.1 User unknown"),
-    ),
-    Fault(
-        "too-large",
-        f"The server takes no mail over {TINY_SIZE} bytes, and says so in its SIZE.",
-        size_limit=TINY_SIZE,
-    ),
-    Fault(
-        "drop-after-data",
-        "The connection breaks after the mail was handed over and before the answer: was it taken or not?",
-        drops_after_data=True,
-    ),
-    Fault(
-        "rejected-content",
-        "The server refuses the mail for its content (554 5.6.0), after it was handed over.",
-        answers=_answers(DATA="554 5.6.0 Message content rejected"),
-    ),
-)
-
-FAULTS: Mapping[str, Fault] = MappingProxyType({fault.id: fault for fault in _TABLE})
-"""Every fault by its id, in the order in which a person reads them."""
-
-NONE = FAULTS["none"]
 
 
 class UnknownFault(ValueError):  # noqa: N818 - says what it is
@@ -178,8 +33,3 @@ class UnknownFault(ValueError):  # noqa: N818 - says what it is
     def __init__(self, words: str, known: tuple[str, ...]) -> None:
         super().__init__(words)
         self.known = known
-
-
-def possible(security: str) -> tuple[str, ...]:
-    """The ids of the faults that can be seen on a server of this security (starttls, tls, none)."""
-    return tuple(fault.id for fault in _TABLE if security in fault.securities)

@@ -1,71 +1,26 @@
-"""A practice mail server on loopback: takes connections, refuses them when "down", cleans up after itself.
-
-It listens on 127.0.0.1 alone and never answers more than a bounded number of connections.
-"""
+"""A practice mail server: SMTP on a port of its own, for one user or for anybody, by its rules."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import errno
-import logging
-import socket
 import ssl
 from collections.abc import Mapping
 
-from outmail.demo.faults import FAULTS, NONE, UnknownFault, possible
 from outmail.demo.mailbox import Mail, Mailbox
 from outmail.demo.pki import Certificate
+from outmail.demo.port import PracticePort
 from outmail.demo.smtp import Dialogue, Rules
-
-log = logging.getLogger(__name__)
-
-HOST = "127.0.0.1"
-MOST_CONNECTIONS = 64
-LONGEST_CONNECTION = 900.0
-"""Seconds after which a connection is ended whatever it does."""
-_HANDSHAKE_SECONDS = 30.0
+from outmail.demo.smtp_faults import MailFault, possible
 
 
-class PracticeServer:
-    """One server of the tenant. Start it with `start`, end it with `close`."""
+class PracticeServer(PracticePort[MailFault]):
+    """Takes mail and keeps it in the tenant's mailbox."""
+
+    too_many = b"421 4.7.0 Too many connections\r\n"
 
     def __init__(self, rules: Rules, mailbox: Mailbox, tls: Mapping[Certificate, ssl.SSLContext]) -> None:
+        super().__init__(rules.server, rules.security, possible(rules.security), tls)
         self._rules = rules
         self._mailbox = mailbox
-        self._tls = tls
-        self._fault = NONE
-        self._port: socket.socket | None = None
-        self._listener: socket.socket | None = None
-        self._connections: set[asyncio.Task[None]] = set()
-
-    @property
-    def name(self) -> str:
-        """primary, alternate, …"""
-        return self._rules.server
-
-    @property
-    def host(self) -> str:
-        """The address it listens on."""
-        return HOST
-
-    @property
-    def port(self) -> int:
-        """Its port, the same until it is closed, through every fault."""
-        if self._port is None:
-            raise RuntimeError("the practice server was not started")
-        port: int = self._port.getsockname()[1]
-        return port
-
-    @property
-    def address(self) -> str:
-        """Host and port, as a person writes them."""
-        return f"{self.host}:{self.port}"
-
-    @property
-    def security(self) -> str:
-        """starttls, tls or none."""
-        return self._rules.security
 
     @property
     def username(self) -> str:
@@ -78,151 +33,10 @@ class PracticeServer:
         return self._rules.password
 
     @property
-    def fault(self) -> str:
-        """The id of the present fault."""
-        return self._fault.id
-
-    @property
-    def possible_faults(self) -> tuple[str, ...]:
-        """The ids of the faults that can be seen on this server."""
-        return possible(self.security)
-
-    @property
     def messages(self) -> tuple[Mail, ...]:
         """The mails this server took and that are still kept, oldest first."""
         return tuple(mail for mail in self._mailbox.mails if mail.server == self.name)
 
-    @property
-    def connections(self) -> int:
-        """How many connections are open now."""
-        return len(self._connections)
-
-    def start(self) -> None:
-        """Take a free port and listen. Raises OSError when the machine has no loopback."""
-        # This socket is bound and never listens: it keeps the port ours while the server is "down",
-        # when a connection must be refused and no other program may take the port.
-        self._port = _bound(0)
-        self._listen()
-
-    def set_fault(self, fault: str) -> None:
-        """Behave like this from now on, for new connections; "down" ends the open ones too.
-
-        Raises UnknownFault when there is no such fault, or it cannot be seen on this server.
-        """
-        wanted = FAULTS.get(fault)
-        if wanted is None:
-            raise UnknownFault(f"there is no fault {fault!r}", self.possible_faults)
-        if self.security not in wanted.securities:
-            raise UnknownFault(
-                f"the fault {fault} cannot be seen on {self.name}, whose security is {self.security}",
-                self.possible_faults,
-            )
-        self._fault = wanted
-        if not wanted.listens:
-            self._stop_listening()
-            for task in self._connections:
-                task.cancel()
-        elif self._listener is None:
-            self._listen()
-
-    async def close(self) -> None:
-        """Close the port and every connection, and wait until they are gone."""
-        self._stop_listening()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        if self._port is not None:
-            self._port.close()
-            self._port = None
-
-    def _listen(self) -> None:
-        listener = _bound(self.port)
-        listener.listen(MOST_CONNECTIONS)
-        self._listener = listener
-        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
-
-    def _stop_listening(self) -> None:
-        if self._listener is not None:
-            asyncio.get_running_loop().remove_reader(self._listener)
-            self._listener.close()
-            self._listener = None
-
-    def _accept(self, listener: socket.socket) -> None:
-        try:
-            connection, _peer = listener.accept()
-        except OSError as error:
-            if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
-                # The waiting connection stays readable: without a pause this would spin.
-                loop = asyncio.get_running_loop()
-                loop.remove_reader(listener)
-                loop.call_later(1.0, self._accept_again, listener)
-            return
-        connection.setblocking(False)
-        if len(self._connections) >= MOST_CONNECTIONS:
-            with contextlib.suppress(OSError):
-                if self.security != "tls":
-                    connection.send(b"421 4.7.0 Too many connections\r\n")
-            connection.close()
-            return
-        task = asyncio.get_running_loop().create_task(self._serve(connection))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    def _accept_again(self, listener: socket.socket) -> None:
-        if self._listener is listener:
-            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
-
-    async def _serve(self, connection: socket.socket) -> None:
-        fault = self._fault
-        tls = self._tls[fault.certificate]
-        protocol = Dialogue(self._rules, fault, self._mailbox, tls) if fault.greets else _Silence()
-        from_the_start = self.security == "tls" and fault.greets
-        try:
-            async with asyncio.timeout(LONGEST_CONNECTION):
-                await asyncio.get_running_loop().connect_accepted_socket(
-                    lambda: protocol,
-                    connection,
-                    ssl=tls if from_the_start else None,
-                    ssl_handshake_timeout=_HANDSHAKE_SECONDS if from_the_start else None,
-                )
-                await protocol.ended
-        except (OSError, TimeoutError) as error:
-            # A client that does not like our certificate ends here; so does one that talks no TLS.
-            log.debug("%s: connection ended: %s", self.name, error)
-        finally:
-            protocol.abort()
-            await protocol.wait()
-
-
-class _Silence(asyncio.Protocol):
-    """A server that is stuck: it takes the connection, reads what comes and never says a word."""
-
-    def __init__(self) -> None:
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._transport: asyncio.BaseTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if not self.ended.done():
-            self.ended.set_result(None)
-
-    def abort(self) -> None:
-        if isinstance(self._transport, asyncio.WriteTransport):
-            self._transport.abort()
-
-    async def wait(self) -> None:
-        """Nothing is left to wait for."""
-
-
-def _bound(port: int) -> socket.socket:
-    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        found.setblocking(False)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind((HOST, port))
-    except OSError:
-        found.close()
-        raise
-    return found
+    def converse(self, fault: MailFault, tls: ssl.SSLContext) -> Dialogue:
+        """A dialogue for a new connection."""
+        return Dialogue(self._rules, fault, self._mailbox, tls)

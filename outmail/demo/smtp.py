@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword, Session, TLSSetupException
 
-from outmail.demo.faults import Fault, Moment, Starttls
 from outmail.demo.mailbox import Mailbox
+from outmail.demo.port import Conversation
+from outmail.demo.smtp_faults import MailFault, Moment, Starttls
 
 # The library tells of every sign-in as a deprecation of its own, at a level that Python prints on
 # stderr when nobody set up logging: over the TUI's screen.
@@ -48,13 +49,13 @@ class Rules:
     slow_seconds: float = 2.0
 
 
-class Dialogue(SMTP):
+class Dialogue(SMTP, Conversation):
     """The server's side of one connection; `ended` is done when the connection is gone."""
 
     AuthLoginUsernameChallenge = "Username:"
     AuthLoginPasswordChallenge = "Password:"
 
-    def __init__(self, rules: Rules, fault: Fault, mailbox: Mailbox, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, rules: Rules, fault: MailFault, mailbox: Mailbox, tls: ssl.SSLContext | None) -> None:
         # The library's limits are one table for the whole process, and each EHLO makes them larger.
         self.command_size_limits = collections.defaultdict(lambda: SMTP.command_size_limit)
         loop = asyncio.get_running_loop()
@@ -138,7 +139,7 @@ class Dialogue(SMTP):
 class _Authenticator:
     """Knows the one user of a server."""
 
-    def __init__(self, rules: Rules, fault: Fault) -> None:
+    def __init__(self, rules: Rules, fault: MailFault) -> None:
         self._rules = rules
         self._refusal = fault.answers.get(Moment.AUTH)
 
@@ -157,7 +158,7 @@ class _Authenticator:
 class _Answers:
     """What the server says at each command: the library's hooks."""
 
-    def __init__(self, rules: Rules, fault: Fault, mailbox: Mailbox) -> None:
+    def __init__(self, rules: Rules, fault: MailFault, mailbox: Mailbox) -> None:
         self._rules = rules
         self._fault = fault
         self._mailbox = mailbox

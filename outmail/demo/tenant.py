@@ -15,7 +15,7 @@ from typing import Self
 from pydantic import SecretStr
 
 from outmail.demo import pki
-from outmail.demo.faults import FAULTS, UnknownFault
+from outmail.demo.faults import UnknownFault
 from outmail.demo.mailbox import Mail, Mailbox
 from outmail.demo.server import PracticeServer
 from outmail.demo.smtp import DOMAIN, Rules
@@ -86,9 +86,10 @@ class PracticeTenant:
             raise UnknownFault(f"there is no server {server!r}", tuple(self.servers))
         self.servers[server].set_fault(fault)
 
-    def describe(self, fault: str) -> str:
-        """What a fault does, in a sentence; "" for one that does not exist."""
-        return FAULTS[fault].description if fault in FAULTS else ""
+    def describe(self, server: str, fault: str) -> str:
+        """What a fault does to a server, in a sentence; "" for one that it cannot have."""
+        known = self.servers[server].faults if server in self.servers else {}
+        return known[fault].description if fault in known else ""
 
     def faults(self) -> dict[str, str]:
         """The present fault of each server."""

@@ -316,7 +316,7 @@ class FakeDemo:
             raise ValueError(f"there is no fault {fault!r}")
         self.servers[server].fault = fault
 
-    def describe(self, fault: str) -> str:
+    def describe(self, server: str, fault: str) -> str:
         """A sentence."""
         return f"The server is told to be {fault}, and behaves so for every new connection."
 

@@ -118,7 +118,7 @@ class FaultsScreen(Frame[None]):
             if fault is not None:
                 self._set(name, fault)
 
-        means = {fault: self._demo.describe(fault) for fault in server.possible_faults}
+        means = {fault: self._demo.describe(name, fault) for fault in server.possible_faults}
         self.app.push_screen(FaultDialog(name, means, server.fault), chosen)
 
     def action_mend(self) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from outmail.demo import control as control_module
 from outmail.demo.control import COMMANDS, LONGEST_LINE, Control, ControlSocket, LineReader, as_line
-from outmail.demo.faults import FAULTS
+from outmail.demo.smtp_faults import FAULTS
 from outmail.demo.tenant import PracticeTenant
 from tests.outmail.demo.client import send, until
 

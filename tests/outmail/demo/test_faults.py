@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from outmail.demo.faults import FAULTS, TINY_SIZE, UnknownFault
+from outmail.demo.faults import UnknownFault
+from outmail.demo.smtp_faults import FAULTS, TINY_SIZE
 from outmail.demo.tenant import PracticeTenant
 from tests.outmail.demo.client import connected, send, session, until
 from tests.outmail.demo.conftest import SLOW_SECONDS

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outmail.demo import mailbox as mailbox_module
-from outmail.demo import server as server_module
+from outmail.demo import port as port_module
 from outmail.demo.mailbox import Mailbox, subject_of
 from outmail.demo.smtp import SIZE_LIMIT
 from outmail.demo.tenant import PracticeTenant
@@ -173,7 +173,7 @@ async def test_international_addresses(tenant: PracticeTenant, trust: ssl.SSLCon
 async def test_too_many_connections_are_told_so(
     tenant: PracticeTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "MOST_CONNECTIONS", 2)
+    monkeypatch.setattr(port_module, "MOST_CONNECTIONS", 2)
     server = tenant.servers["primary"]
     writers = []
     for _ in range(2):
@@ -191,7 +191,7 @@ async def test_too_many_connections_are_told_so(
 
 
 async def test_a_connection_has_an_end(tenant: PracticeTenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "LONGEST_CONNECTION", 0.1)
+    monkeypatch.setattr(port_module, "LONGEST_CONNECTION", 0.1)
     for name, fault in (("primary", "none"), ("alternate", "none"), ("primary", "silent")):
         tenant.set_fault(name, fault)
         server = tenant.servers[name]
