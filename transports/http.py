@@ -11,7 +11,7 @@ import concurrent.futures
 import http.cookiejar
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Self
@@ -260,6 +260,10 @@ class HttpClient:
         return replace(failure, step=self._step, scope=self._scope, facts=facts)
 
 
+OpenHttp = Callable[[HttpRoute], HttpClient]
+"""How the web client of a route is made; a test may make another."""
+
+
 @dataclass(frozen=True, slots=True)
 class BlockingAnswer:
     """An answer in the shape of the library requests, as msal reads it."""
@@ -278,6 +282,7 @@ class BlockingHttp:
     """The client for a library that blocks: called in a worker thread, it works in the event loop.
 
     After `cancel` every call ends at once with concurrent.futures.CancelledError, so that the thread ends.
+    `heard` is the last answer as it came.
     """
 
     def __init__(self, client: HttpClient, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
@@ -286,6 +291,7 @@ class BlockingHttp:
         self._seconds = seconds
         self._running: concurrent.futures.Future[Answer] | None = None
         self._cancelled = False
+        self.heard: Answer | None = None
 
     def get(
         self,
@@ -346,6 +352,7 @@ class BlockingHttp:
         except TimeoutError:
             self._running.cancel()
             raise concurrent.futures.CancelledError from None
+        self.heard = answer
         return BlockingAnswer(answer.status, answer.text(), httpx.Headers(dict(answer.headers)))
 
 

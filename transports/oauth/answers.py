@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -17,8 +17,9 @@ from transports.base import Cause, Failure, Scope, StepName, TransportError, Ver
 from transports.http import Answer, NotJson
 from transports.oauth import claims
 from transports.oauth.base import DeviceCode, Granted, OAuthRoute
+from transports.oauth.failures import failed
 from transports.secret import Secret
-from transports.trace import harmless
+from transports.trace import harmless, masked
 
 _LONGEST_TOKEN = 64 * 1024
 _LONGEST_TEXT = 2048
@@ -32,11 +33,13 @@ _TRANSIENT_AADSTS = frozenset(
 )  # Entra's own troubles and its throttling: the same request works later
 _SHARED = frozenset({"common", "organizations", "consumers"})
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ENTRA = re.compile(r"https://(?P<host>[^/]+)/(?P<tenant>[^/]+)/v2\.0/?")
+_GOOGLE = "https://accounts.google.com"
 _NEVER_MISSING = frozenset({"offline_access", "openid", "email", "profile", ".default"})
 _NAMES = ("preferred_username", "upn", "email", "unique_name")
 
 
-def object_of(answer: Answer, route: OAuthRoute) -> dict[str, object]:
+def object_of(answer: Answer) -> dict[str, object]:
     """The JSON object of an answer. Raises TransportError for a gateway's page and the like."""
     try:
         return answer.json_object()
@@ -45,18 +48,26 @@ def object_of(answer: Answer, route: OAuthRoute) -> dict[str, object]:
     host = urlsplit(answer.url).netloc
     if answer.status >= 500 or answer.status == 429:
         words = f"HTTP status {answer.status} and no answer of an authority"
-        raise _error(Cause.OAUTH_UNAVAILABLE, words, Verdict.RETRY, host=host, status=str(answer.status))
+        raise failed(Cause.OAUTH_UNAVAILABLE, words, Verdict.RETRY, host=host, status=str(answer.status))
     kind = answer.headers.get("content-type", "").lower()
     html = "html" in kind or answer.body.lstrip()[:1] == b"<"
     what = "html" if html else "types"
     shown = "a web page" if html else "something that is no JSON object"
-    raise _error(
+    raise failed(
         Cause.OAUTH_NOT_STANDARD,
         f"HTTP status {answer.status} with {shown} in place of an authority's answer",
         what=what,
         host=host,
         status=str(answer.status),
     )
+
+
+def accepted(answer: Answer, route: OAuthRoute, *sent: Secret) -> dict[str, object]:
+    """The JSON object of an answer that is no error. Raises TransportError, in which nothing `sent` shows."""
+    data = object_of(answer)
+    if answer.status >= 300 or "error" in data:
+        raise TransportError(refused(data, answer.status, route, sent))
+    return data
 
 
 def granted(data: Mapping[str, object], route: OAuthRoute, *, nonce: str | None = None) -> Granted:
@@ -115,8 +126,15 @@ def device_code(data: Mapping[str, object]) -> DeviceCode:
     )
 
 
-def refused(data: Mapping[str, object], status: int, route: OAuthRoute) -> Failure:
-    """An error answer (RFC 6749, section 5.2) as a failure; its words are the authority's own."""
+def refused(
+    data: Mapping[str, object], status: int, route: OAuthRoute, sent: Iterable[Secret] = ()
+) -> Failure:
+    """An error answer (RFC 6749, section 5.2) as a failure; its words are the authority's own.
+
+    What was `sent`, and the route's secrets, show as *** there: some authorities repeat it.
+    """
+    known = (route.client_secret, route.service_account, route.certificate, *sent)
+    secrets = [secret.reveal() for secret in known if secret]
     error = data.get("error")
     error = error if isinstance(error, str) else ""
     described = data.get("error_description")
@@ -129,14 +147,14 @@ def refused(data: Mapping[str, object], status: int, route: OAuthRoute) -> Failu
     facts = {
         "host": urlsplit(route.token_url).netloc,
         "status": str(status),
-        "error": harmless(error, 100),
+        "error": harmless(masked(error, secrets), 100),
         "aadsts": aadsts,
-        "suberror": harmless(str(data.get("suberror") or ""), 100),
+        "suberror": harmless(masked(str(data.get("suberror") or ""), secrets), 100),
     }
     facts = {name: value for name, value in facts.items() if value}
-    shown = harmless(" ".join(_unsecret(words or f"HTTP status {status}", route).split()))
+    shown = harmless(" ".join(masked(words or f"HTTP status {status}", secrets).split()))
     if not error and status < 400:
-        return _error(
+        return failed(
             Cause.OAUTH_NOT_STANDARD, "the answer is neither a token nor an error", what="types"
         ).failure
     passing = status == 429 or status >= 500 or error in _TRANSIENT or aadsts in _TRANSIENT_AADSTS
@@ -149,14 +167,6 @@ def refused(data: Mapping[str, object], status: int, route: OAuthRoute) -> Failu
         cause = Cause.OAUTH_UNAVAILABLE
     verdict = Verdict.RETRY if passing else Verdict.FIX_SETTINGS
     return Failure(StepName.TOKEN, Scope.SIGN_IN, verdict, cause, words=shown, facts=MappingProxyType(facts))
-
-
-def _unsecret(words: str, route: OAuthRoute) -> str:
-    """Some authorities repeat what they were sent."""
-    for secret in (route.client_secret, route.service_account, route.certificate):
-        if secret and len(secret.reveal()) > 3:
-            words = words.replace(secret.reveal(), "***")
-    return words
 
 
 def _identity(token: object, route: OAuthRoute, nonce: str | None) -> Mapping[str, object]:
@@ -176,8 +186,8 @@ def _identity(token: object, route: OAuthRoute, nonce: str | None) -> Mapping[st
     if nonce is not None and found.get("nonce") != nonce:
         raise _wrong("the id_token belongs to another sign-in (nonce)", what="id_token")
     issuer = found.get("iss")
-    if not isinstance(issuer, str) or not same_issuer(issuer, route):
-        raise _error(
+    if not isinstance(issuer, str) or not same_issuer(issuer, route.issuer):
+        raise failed(
             Cause.OAUTH_WRONG_ISSUER,
             f"the id_token is of {harmless(str(issuer), 200)}, not of {route.issuer}",
             expected=route.issuer,
@@ -186,24 +196,22 @@ def _identity(token: object, route: OAuthRoute, nonce: str | None) -> Mapping[st
     return found
 
 
-def same_issuer(issuer: str, route: OAuthRoute) -> bool:
-    """Whether `iss` names the route's authority; True where the route does not know its issuer.
+def same_issuer(issuer: str, expected: str) -> bool:
+    """Whether `iss` names the authority that was asked; True where it is not known what it calls itself ("").
 
-    Entra names the tenant by its ID, however it was asked for.
+    Entra names the tenant by its ID, however it was asked for; Google leaves out the scheme at times.
     """
-    expected = route.issuer
     if not expected or issuer.rstrip("/") == expected.rstrip("/"):
         return True
-    if route.provider == "google":
-        return issuer in {"accounts.google.com", "https://accounts.google.com"}
-    if route.provider != "microsoft":
+    if expected == _GOOGLE:
+        return issuer == _GOOGLE.removeprefix("https://")
+    theirs, ours = _ENTRA.fullmatch(issuer), _ENTRA.fullmatch(expected)
+    if theirs is None or ours is None or theirs["host"].lower() != ours["host"].lower():
         return False
-    ours, theirs = urlsplit(expected), urlsplit(issuer)
-    tenant, _, rest = theirs.path.strip("/").partition("/")
-    wanted, _, wanted_rest = ours.path.strip("/").partition("/")
-    if (theirs.scheme, theirs.netloc) != ("https", ours.netloc) or rest != wanted_rest:
-        return False
-    return bool(_GUID.fullmatch(tenant)) and (wanted in _SHARED or not _GUID.fullmatch(wanted))
+    tenant, wanted = theirs["tenant"].lower(), ours["tenant"].lower()
+    return tenant == wanted or bool(
+        _GUID.fullmatch(tenant) and (wanted in _SHARED or not _GUID.fullmatch(wanted))
+    )
 
 
 def _account(identity: Mapping[str, object], about: Mapping[str, str]) -> str:
@@ -224,7 +232,7 @@ def _check_rights(scopes: tuple[str, ...], route: OAuthRoute) -> None:
     missing = [s for s in wanted if _right(s) not in given]
     # Graph's rights contain one another; one of those that were asked for can send.
     if missing and (len(missing) == len(wanted) or route.provider == "google"):
-        raise _error(
+        raise failed(
             Cause.SCOPE_MISSING,
             f"signed in, but without the right to {' '.join(missing)}",
             missing=" ".join(missing),
@@ -273,17 +281,4 @@ def _web(address: str) -> bool:
 
 
 def _wrong(words: str, what: str = "types") -> TransportError:
-    return _error(Cause.OAUTH_NOT_STANDARD, words, what=what)
-
-
-def _error(cause: Cause, words: str, verdict: Verdict = Verdict.FIX_SETTINGS, **facts: str) -> TransportError:
-    return TransportError(
-        Failure(
-            StepName.TOKEN,
-            Scope.SIGN_IN,
-            verdict,
-            cause,
-            words=harmless(words),
-            facts=MappingProxyType(facts),
-        )
-    )
+    return failed(Cause.OAUTH_NOT_STANDARD, words, what=what)

@@ -10,15 +10,17 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from types import MappingProxyType
 from urllib.parse import parse_qs, urlsplit
 
-from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
+from transports.base import Cause, TransportError
+from transports.oauth.answers import same_issuer
 from transports.oauth.base import BrowserRequest
+from transports.oauth.failures import failed
 from transports.secret import Secret
 from transports.trace import harmless
 
 _LONGEST = 32 * 1024
+_OURS = ("code", "state", "iss", "error")
 _DECLINED = frozenset({"access_denied", "consent_required", "authorization_declined"})
 
 
@@ -41,22 +43,22 @@ def parse(answer: str, request: BrowserRequest, issuer: str) -> str:
     """
     fields = _fields(answer)
     if not fields:
-        raise _error(
+        raise failed(
             Cause.OAUTH_NOT_STANDARD,
             "That is not the address the browser ended on: copy all of it, with code= and state= in it.",
             what="paste",
         )
     state = fields.get("state", "")
-    if not hmac.compare_digest(state.encode(), request.state.reveal().encode()):
+    if not hmac.compare_digest(state.encode("utf-8", "replace"), request.state.reveal().encode()):
         words = (
             "This address belongs to another sign-in: open the one shown here, and paste where it ends."
             if state
             else "This address has no state: copy the whole of it, up to its end."
         )
-        raise _error(Cause.OAUTH_WRONG_STATE, words)
+        raise failed(Cause.OAUTH_WRONG_STATE, words)
     their_issuer = fields.get("iss", "")
-    if their_issuer and issuer and not _same(their_issuer, issuer):
-        raise _error(
+    if their_issuer and not same_issuer(their_issuer, issuer):
+        raise failed(
             Cause.OAUTH_WRONG_ISSUER,
             f"the answer is of {their_issuer}, not of {issuer}",
             expected=issuer,
@@ -67,7 +69,7 @@ def parse(answer: str, request: BrowserRequest, issuer: str) -> str:
         raise _refused(error, fields.get("error_description", ""))
     code = fields.get("code", "")
     if not code or not code.isprintable():
-        raise _error(Cause.OAUTH_NOT_STANDARD, "This address has no code in it.", what="paste")
+        raise failed(Cause.OAUTH_NOT_STANDARD, "This address has no code in it.", what="paste")
     return code
 
 
@@ -81,17 +83,10 @@ def _fields(answer: str) -> Mapping[str, str]:
         found = parse_qs(parts.query or parts.fragment, keep_blank_values=True, max_num_fields=50)
     except ValueError:
         return {}
-    fields = {name: values[0] for name, values in found.items() if len(values) == 1}
+    if any(len(found.get(name, "1")) > 1 for name in _OURS):
+        return {}  # RFC 6749, section 3.1: none may stand there twice
+    fields = {name: values[0] for name, values in found.items()}
     return fields if fields.keys() & {"code", "error", "state"} else {}
-
-
-def _same(theirs: str, ours: str) -> bool:
-    """Entra has a tenant's ID where its name was asked for: the host must be the same there."""
-    if theirs.rstrip("/") == ours.rstrip("/"):
-        return True
-    one, other = urlsplit(theirs), urlsplit(ours)
-    entra = other.path.rstrip("/").endswith("/v2.0") and one.path.rstrip("/").endswith("/v2.0")
-    return entra and (one.scheme, one.netloc) == (other.scheme, other.netloc)
 
 
 def _refused(error: str, description: str) -> TransportError:
@@ -101,18 +96,4 @@ def _refused(error: str, description: str) -> TransportError:
     cause = Cause.OAUTH_DECLINED if error in _DECLINED and not aadsts else Cause.OAUTH_REFUSED
     if aadsts == "65004":
         cause = Cause.OAUTH_DECLINED
-    facts = {"error": harmless(error, 100), **({"aadsts": aadsts} if aadsts else {})}
-    return _error(cause, words, **facts)
-
-
-def _error(cause: Cause, words: str, **facts: str) -> TransportError:
-    return TransportError(
-        Failure(
-            StepName.TOKEN,
-            Scope.SIGN_IN,
-            Verdict.FIX_SETTINGS,
-            cause,
-            words=harmless(words),
-            facts=MappingProxyType(facts),
-        )
-    )
+    return failed(cause, words, error=harmless(error, 100), aadsts=aadsts)

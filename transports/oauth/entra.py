@@ -6,37 +6,25 @@ authority answers is judged by `answers`, since msal itself checks neither types
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
-from transports.http import Answer, BlockingHttp, HttpClient
-from transports.oauth import answers, browser
+from transports.base import Cause
+from transports.http import Answer, HttpClient, OpenHttp
+from transports.oauth import answers, browser, polling
 from transports.oauth.base import BrowserRequest, DeviceCode, Granted, OAuthRoute, Pending
-from transports.routes import HttpRoute
+from transports.oauth.failures import failed, refused_settings
+from transports.oauth.msal_line import Line, in_thread, library, library_errors
 from transports.secret import Secret
-from transports.trace import harmless
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-OpenHttp = Callable[[HttpRoute], HttpClient]
-
-CALL_SECONDS = 60.0
-"""How long one question to the authority may take, all in all."""
 
 SHARED_TENANTS = frozenset({"common", "organizations", "consumers"})
 """What stands for "any tenant" in Entra's addresses; an app without a person needs one of its own."""
 
 _ADDED_BY_MSAL = frozenset({"openid", "profile", "offline_access"})  # it adds them, and refuses them
-_SLOWEST = 60.0
 _MOST_REQUESTS = 8
 
 
@@ -79,31 +67,19 @@ class EntraAuthority:
     async def device_code(self) -> DeviceCode:
         """See `Authority.device_code`; msal knows the device flow only for public clients."""
         heard = await self._ask(lambda app: app.initiate_device_flow(scopes=self._scopes), public=True)
-        return answers.device_code(self._object(heard))
+        return answers.device_code(answers.accepted(heard, self._route))
 
     async def poll(self, code: DeviceCode, interval: float) -> Granted | Pending:
         """See `Authority.poll`: one request. What a network or a gateway does in between ends nothing."""
         flow: dict[str, object] = {"device_code": code.device_code.reveal()}
-        try:
-            heard = await self._ask(
+        return await polling.once(
+            lambda: self._ask(
                 lambda app: app.acquire_token_by_device_flow(flow, exit_condition=lambda _: True), public=True
-            )
-            if heard.status == 429 or heard.status >= 500:
-                return Pending(_asked_to_wait(heard, interval), f"HTTP status {heard.status}")
-            data = answers.object_of(heard, self._route)
-        except TransportError as exc:
-            failure = exc.failure
-            if failure.cause is Cause.OAUTH_SETTINGS:
-                raise
-            # RFC 8628, section 3.5: ask less often after a time-out.
-            slower = min(interval * 2, _SLOWEST) if failure.cause is Cause.TIMED_OUT else interval
-            return Pending(max(slower, interval), failure.words or failure.cause.value)
-        error = data.get("error")
-        if error == "authorization_pending":
-            return Pending(interval)
-        if error == "slow_down":
-            return Pending(interval + 5)
-        return self._granted(heard)
+            ),
+            lambda heard: self._granted(heard, code.device_code),
+            interval,
+            self._now,
+        )
 
     async def browser_request(self) -> BrowserRequest:
         """See `Authority.browser_request`; nobody is asked for it."""
@@ -141,12 +117,10 @@ class EntraAuthority:
         code = browser.parse(answer, request, self._route.issuer)
         flow = self._flows.get(request.state)
         if flow is None:
-            raise TransportError(
-                _failure(Cause.OAUTH_WRONG_STATE, "This sign-in was begun elsewhere: begin it again.")
-            )
+            raise failed(Cause.OAUTH_WRONG_STATE, "This sign-in was begun elsewhere: begin it again.")
         reply = {"code": code, "state": request.state.reveal()}
         heard = await self._ask(lambda app: app.acquire_token_by_auth_code_flow(dict(flow), reply))
-        return self._granted(heard, nonce=request.nonce.reveal())
+        return self._granted(heard, Secret(code), request.verifier, nonce=request.nonce.reveal())
 
     async def app_only(self) -> Granted:
         """See `Authority.app_only`: client credentials (RFC 6749, section 4.4), by secret or certificate."""
@@ -170,11 +144,10 @@ class EntraAuthority:
         text = refresh_token.reveal()
         # As the client that the token was given to: a device sign-in is a public client's.
         public = True if self._route.grant == "device-code" else None
-        return self._granted(
-            await self._ask(
-                lambda app: app.acquire_token_by_refresh_token(text, scopes=self._scopes), public=public
-            )
+        heard = await self._ask(
+            lambda app: app.acquire_token_by_refresh_token(text, scopes=self._scopes), public=public
         )
+        return self._granted(heard, refresh_token)
 
     async def close(self) -> None:
         """Hang up."""
@@ -183,15 +156,8 @@ class EntraAuthority:
         if client is not None:
             await client.close()
 
-    def _granted(self, heard: Answer, nonce: str | None = None) -> Granted:
-        return answers.granted(self._object(heard), self._route, nonce=nonce)
-
-    def _object(self, heard: Answer) -> dict[str, object]:
-        """The answer, where it is none of an error."""
-        data = answers.object_of(heard, self._route)
-        if heard.status >= 400 or "error" in data:
-            raise TransportError(answers.refused(data, heard.status, self._route))
-        return data
+    def _granted(self, heard: Answer, *sent: Secret, nonce: str | None = None) -> Granted:
+        return answers.granted(answers.accepted(heard, self._route, *sent), self._route, nonce=nonce)
 
     async def _ask(self, question: Callable[[App], object], *, public: bool | None = None) -> Answer:
         """What the authority said, word for word; msal's own reading of it is not used."""
@@ -245,108 +211,6 @@ class EntraAuthority:
         return self._route.client_secret.reveal() if self._route.client_secret else None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A web answer in the shape that msal reads: requests' own."""
-
-    status_code: int
-    text: str
-    headers: Mapping[str, str]
-
-    def raise_for_status(self) -> None:
-        """Never called: msal wraps every answer in a class of its own, which raises."""
-
-
-class Line:
-    """What msal takes for the web: our connection, and an ear that keeps the last answer.
-
-    The authority's discovery document is answered here, from the profile's addresses: these are what
-    the admin sees and may edit, and msal would go by the authority's own instead, without a word.
-    """
-
-    def __init__(self, web: BlockingHttp, document: str = "") -> None:
-        self._web = web
-        self._document = document
-        self.heard: Answer | None = None
-
-    def get(
-        self,
-        url: str,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Page:
-        """As requests has it."""
-        if self._document and url.endswith("/.well-known/openid-configuration"):
-            return Page(200, self._document, {})
-        return self._kept(url, self._web.get(url, params=params, headers=headers))
-
-    def post(
-        self,
-        url: str,
-        params: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Page:
-        """As requests has it."""
-        return self._kept(url, self._web.post(url, params=params, data=data, headers=headers))
-
-    def close(self) -> None:
-        """Nothing: who opened the connection closes it."""
-
-    def _kept(self, url: str, page: Any) -> Page:
-        headers = {str(k).lower(): str(v) for k, v in page.headers.items()}
-        text = str(page.text)
-        status = int(page.status_code)
-        self.heard = Answer(status=status, headers=headers, body=text.encode(), url=url)
-        return Page(status, text, headers)
-
-
-async def in_thread(
-    client: HttpClient, work: Callable[[Line], str], document: str = ""
-) -> tuple[Answer | None, str]:
-    """The last answer that `work` heard in a thread of its own, and what it returned.
-
-    Cancelled, it takes the connection from under the thread, which ends by that.
-    """
-    web = BlockingHttp(client, asyncio.get_running_loop(), CALL_SECONDS)
-    line = Line(web, document)
-    try:
-        words = await asyncio.to_thread(work, line)
-    except asyncio.CancelledError:
-        web.cancel()
-        raise
-    return line.heard, words
-
-
-def library() -> ModuleType:
-    """msal, imported at first use since it takes a third of a second; mute, since it logs whole answers."""
-    import msal
-    import msal.exceptions
-
-    logger = logging.getLogger("msal")
-    logger.setLevel(logging.CRITICAL + 1)
-    logger.propagate = False
-    module: ModuleType = msal
-    return module
-
-
-def library_errors(msal: ModuleType) -> tuple[type[Exception], ...]:
-    """Everything that msal was seen to raise for an answer that it does not like."""
-    own: type[Exception] = msal.exceptions.MsalError
-    return (own, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError)
-
-
-def refused_settings(what: str, words: str) -> TransportError:
-    """What the profile says cannot work: nobody is asked for it."""
-    return TransportError(_failure(Cause.OAUTH_SETTINGS, words, what=what))
-
-
-def _failure(cause: Cause, words: str, **facts: str) -> Failure:
-    return Failure(
-        StepName.TOKEN, Scope.SIGN_IN, Verdict.FIX_SETTINGS, cause, words=harmless(words), facts=facts
-    )
-
-
 def _tenant(route: OAuthRoute) -> str:
     parts = urlsplit(route.token_url)
     tenant = parts.path.split("/")[1] if "/" in parts.path else ""
@@ -374,9 +238,3 @@ def _document(route: OAuthRoute) -> str:
             or f"{base}/oauth2/v2.0/devicecode",
         }
     )
-
-
-def _asked_to_wait(heard: Answer, interval: float) -> float:
-    """Seconds until the next question, as Retry-After has it (RFC 9110, section 10.2.3), within reason."""
-    text = heard.headers.get("retry-after", "")
-    return max(min(float(text), _SLOWEST), interval) if text.isascii() and text.isdigit() else interval

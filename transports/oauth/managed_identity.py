@@ -7,12 +7,13 @@ there is no other way to learn it. That place is on this machine or link-local, 
 from __future__ import annotations
 
 from transports.base import Cause, TransportError
-from transports.http import HttpClient
+from transports.http import HttpClient, OpenHttp
 from transports.oauth import answers
-from transports.oauth.base import BrowserRequest, DeviceCode, Granted, OAuthRoute, Pending
-from transports.oauth.entra import Line, OpenHttp, in_thread, library, library_errors, refused_settings
+from transports.oauth.base import Granted, OAuthRoute
+from transports.oauth.failures import refused_settings
+from transports.oauth.msal_line import Line, in_thread, library, library_errors
+from transports.oauth.unattended import Unattended
 from transports.routes import HttpRoute, Timeouts
-from transports.secret import Secret
 
 _SOON = 5.0
 """Seconds for each step: on Azure the answer takes milliseconds, elsewhere nobody ever answers."""
@@ -34,13 +35,14 @@ def _local(route: HttpRoute) -> HttpClient:
     return HttpClient(route, allow_http=True)
 
 
-class ManagedIdentityAuthority:
-    """See `Authority`; of its questions only `app_only` makes sense, and `refresh` has nothing to go by.
+class ManagedIdentityAuthority(Unattended):
+    """See `Authority`; of its questions only `app_only` makes sense.
 
     The machine's own identity, or the user-assigned one whose client ID the route has.
     """
 
     def __init__(self, route: OAuthRoute, *, http: OpenHttp = _local) -> None:
+        super().__init__("grant", "A managed identity signs in by itself: there is nobody to ask.")
         self._route = route
         times = Timeouts(resolve=_SOON, connect=_SOON, tls=_SOON, command=_SOON)
         self._client = http(HttpRoute(timeouts=times))
@@ -78,31 +80,11 @@ class ManagedIdentityAuthority:
         if heard is None:
             raise _no_identity(words)
         if words:
-            answers.object_of(heard, route)
+            answers.object_of(heard)
             raise _no_identity(words)
         if "access_token" not in granted:
             raise TransportError(answers.refused(granted, heard.status, route))
         return answers.granted(granted, route)
-
-    async def device_code(self) -> DeviceCode:
-        """Never: nobody signs in."""
-        raise _nobody_signs_in()
-
-    async def poll(self, code: DeviceCode, interval: float) -> Granted | Pending:
-        """Never: nobody signs in."""
-        raise _nobody_signs_in()
-
-    async def browser_request(self) -> BrowserRequest:
-        """Never: nobody signs in."""
-        raise _nobody_signs_in()
-
-    async def redeem(self, request: BrowserRequest, answer: str) -> Granted:
-        """Never: nobody signs in."""
-        raise _nobody_signs_in()
-
-    async def refresh(self, refresh_token: Secret) -> Granted:
-        """Never: there are no refresh tokens; `app_only` brings the next token."""
-        raise _nobody_signs_in()
 
     async def close(self) -> None:
         """Hang up."""
@@ -111,7 +93,3 @@ class ManagedIdentityAuthority:
 
 def _no_identity(words: str) -> TransportError:
     return refused_settings("no-managed-identity", f"This machine has no managed identity of Azure: {words}.")
-
-
-def _nobody_signs_in() -> TransportError:
-    return refused_settings("grant", "A managed identity signs in by itself: there is nobody to ask.")

@@ -9,11 +9,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
-from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
+from transports.base import Cause, TransportError, Verdict
+from transports.http import Answer
+from transports.oauth import answers
 from transports.oauth.base import Authority, DeviceCode, Granted, Pending
+from transports.oauth.failures import failed
 
 _LONGEST_PAUSE = 30.0
+_SLOWEST = 60.0
+_SLOW_DOWN = 5.0
 
 
 async def wait(
@@ -34,7 +41,7 @@ async def wait(
     while True:
         await sleep(min(pause, max(end - clock(), 0.0)))
         if clock() >= end:
-            raise _expired()
+            raise failed(Cause.OAUTH_CODE_EXPIRED, "the code has ended before anybody signed in with it")
         try:
             found = await authority.poll(code, interval)
         except TransportError as error:
@@ -50,13 +57,50 @@ async def wait(
             interval = pause = max(found.interval, interval)
 
 
-def _expired() -> TransportError:
-    return TransportError(
-        Failure(
-            StepName.TOKEN,
-            Scope.SIGN_IN,
-            Verdict.FIX_SETTINGS,
-            Cause.OAUTH_CODE_EXPIRED,
-            words="the code has ended before anybody signed in with it",
-        )
-    )
+async def once(
+    ask: Callable[[], Awaitable[Answer]],
+    granted: Callable[[Answer], Granted],
+    interval: float,
+    now: Callable[[], datetime],
+) -> Granted | Pending:
+    """What one question brought (RFC 8628, section 3.5): see `Authority.poll`.
+
+    `ask` sends it and `granted` judges an answer of the authority itself. What a network or a gateway
+    does in between ends nothing; settings that cannot work do.
+    """
+    try:
+        heard = await ask()
+        if heard.status == 429 or heard.status >= 500:
+            return Pending(asked_to_wait(heard, interval, now()), f"HTTP status {heard.status}")
+        data = answers.object_of(heard)
+    except TransportError as error:
+        failure = error.failure
+        if failure.cause is Cause.OAUTH_SETTINGS:
+            raise
+        # Ask less often after a time-out.
+        slower = min(interval * 2, _SLOWEST) if failure.cause is Cause.TIMED_OUT else interval
+        return Pending(max(slower, interval), failure.words or str(failure.cause))
+    said = data.get("error")
+    if said == "authorization_pending":
+        return Pending(interval)
+    if said == "slow_down":
+        return Pending(interval + _SLOW_DOWN)
+    if heard.status >= 300 and not isinstance(said, str):
+        # An authority's error has a name (RFC 6749, section 5.2): this is a gateway that speaks JSON.
+        return Pending(interval, f"HTTP status {heard.status}")
+    return granted(heard)
+
+
+def asked_to_wait(heard: Answer, interval: float, now: datetime) -> float:
+    """Seconds until the next question, as Retry-After has it (RFC 9110, section 10.2.3), within reason."""
+    text = heard.headers.get("retry-after", "").strip()
+    seconds = 0.0
+    if text.isascii() and text.isdigit():
+        seconds = float(text[:6])
+    elif text:
+        try:
+            until = parsedate_to_datetime(text)
+        except (ValueError, TypeError, OverflowError):
+            return interval
+        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+    return max(min(seconds, _SLOWEST), interval)

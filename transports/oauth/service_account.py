@@ -13,16 +13,18 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
-from transports.http import HttpClient
+from transports.base import TransportError
+from transports.http import HttpClient, OpenHttp
 from transports.oauth import answers
-from transports.oauth.base import BrowserRequest, DeviceCode, Granted, OAuthRoute, Pending
-from transports.routes import HttpRoute
+from transports.oauth.base import Granted, OAuthRoute
+from transports.oauth.failures import refused_settings
+from transports.oauth.unattended import Unattended
 from transports.secret import Secret
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _SECONDS = 3600
+_WHAT = "service-account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +36,17 @@ class KeyFile:
     private_key: Secret = field(repr=False)
 
 
-class ServiceAccountAuthority:
+class ServiceAccountAuthority(Unattended):
     """Tokens for a mailbox by domain-wide delegation (RFC 7523, section 2.1; see `Authority`)."""
 
     def __init__(
         self,
         route: OAuthRoute,
         *,
-        http: Callable[[HttpRoute], HttpClient] = HttpClient,
+        http: OpenHttp = HttpClient,
         now: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__(_WHAT, "A service account signs in without a person.")
         self._route = route
         self._http = http(route.http)
         self._now = now
@@ -73,30 +76,7 @@ class ServiceAccountAuthority:
             form={"grant_type": _GRANT, "assertion": assertion},
             headers={"Accept": "application/json"},
         )
-        data = answers.object_of(heard, self._route)
-        if heard.status >= 300 or "error" in data:
-            raise TransportError(answers.refused(data, heard.status, self._route))
-        return answers.granted(data, self._route)
-
-    async def device_code(self) -> DeviceCode:
-        """No person signs in."""
-        raise _settings("A service account signs in without a person.")
-
-    async def poll(self, code: DeviceCode, interval: float) -> Granted | Pending:
-        """No person signs in."""
-        raise _settings("A service account signs in without a person.")
-
-    async def browser_request(self) -> BrowserRequest:
-        """No person signs in."""
-        raise _settings("A service account signs in without a person.")
-
-    async def redeem(self, request: BrowserRequest, answer: str) -> Granted:
-        """No person signs in."""
-        raise _settings("A service account signs in without a person.")
-
-    async def refresh(self, refresh_token: Secret) -> Granted:
-        """There are no refresh tokens: the key file is better than one."""
-        return await self.app_only()
+        return answers.granted(answers.accepted(heard, self._route, Secret(assertion)), self._route)
 
     async def close(self) -> None:
         """Hang up."""
@@ -124,13 +104,4 @@ def read(text: Secret | None) -> KeyFile:
 
 
 def _settings(words: str) -> TransportError:
-    return TransportError(
-        Failure(
-            StepName.TOKEN,
-            Scope.SIGN_IN,
-            Verdict.FIX_SETTINGS,
-            Cause.OAUTH_SETTINGS,
-            words=words,
-            facts={"what": "service-account"},
-        )
-    )
+    return refused_settings(_WHAT, words)

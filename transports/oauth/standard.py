@@ -5,43 +5,48 @@ oauthlib writes the requests, our web client carries them, and `answers` judges 
 
 from __future__ import annotations
 
-import time
+import base64
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import jwt
-from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
+from oauthlib.oauth2 import WebApplicationClient
 
-from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
-from transports.http import Answer, HttpClient
-from transports.oauth import answers, browser
+from transports.http import Answer, HttpClient, NotJson, OpenHttp
+from transports.oauth import answers, browser, polling
 from transports.oauth.base import BrowserRequest, DeviceCode, Granted, OAuthRoute, Pending
 from transports.oauth.client_key import read as read_key
-from transports.routes import HttpRoute
+from transports.oauth.failures import refused_settings
 from transports.secret import Secret
 
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _JSON = {"Accept": "application/json"}
-_SLOWEST = 60.0
 _ASSERTION_SECONDS = 300
 
 
 class StandardAuthority:
     """One authority for one route (see `Authority`)."""
 
-    def __init__(self, route: OAuthRoute, *, http: Callable[[HttpRoute], HttpClient] = HttpClient) -> None:
+    def __init__(
+        self,
+        route: OAuthRoute,
+        *,
+        http: OpenHttp = HttpClient,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._route = route
         self._http = http(route.http)
+        self._now = now
+        self._by_header = False  # how this authority wants to know the client: see `_post`
 
     async def device_code(self) -> DeviceCode:
         """See `Authority.device_code` (RFC 8628, section 3.1)."""
         url = self._needed(self._route.device_authorization_url, "device authorization address")
         form = {"client_id": self._route.client_id, "scope": " ".join(self._scopes())}
-        return answers.device_code(self._object(await self._post(url, {**form, **self._credentials(url)})))
+        return answers.device_code(answers.accepted(await self._post(url, form), self._route))
 
     async def poll(self, code: DeviceCode, interval: float) -> Granted | Pending:
         """See `Authority.poll` (RFC 8628, section 3.4)."""
@@ -51,22 +56,12 @@ class StandardAuthority:
             "device_code": code.device_code.reveal(),
             "client_id": self._route.client_id,
         }
-        try:
-            heard = await self._post(url, {**form, **self._credentials(url)})
-            if heard.status == 429 or heard.status >= 500:
-                return Pending(_asked_to_wait(heard, interval), f"HTTP status {heard.status}")
-            data = answers.object_of(heard, self._route)
-        except TransportError as error:
-            failure = error.failure
-            if failure.cause is Cause.OAUTH_SETTINGS:
-                raise
-            slower = min(interval * 2, _SLOWEST) if failure.cause is Cause.TIMED_OUT else interval
-            return Pending(max(slower, interval), failure.words or str(failure.cause))
-        if data.get("error") == "authorization_pending":
-            return Pending(interval)
-        if data.get("error") == "slow_down":
-            return Pending(interval + 5)
-        return self._granted(heard)
+        return await polling.once(
+            lambda: self._post(url, form),
+            lambda heard: self._granted(heard, code.device_code),
+            interval,
+            self._now,
+        )
 
     async def browser_request(self) -> BrowserRequest:
         """See `Authority.browser_request`; nobody is asked for it."""
@@ -81,6 +76,9 @@ class StandardAuthority:
         if route.provider == "google":
             # Only so does Google give a refresh token, also to who has consented before.
             more |= {"access_type": "offline", "prompt": "consent"}
+        elif {"openid", "offline_access"} <= set(scopes):
+            # Without it, offline_access is to be ignored (OpenID Connect Core 1.0, section 11).
+            more["prompt"] = "consent"
         url = WebApplicationClient(route.client_id).prepare_request_uri(
             self._needed(route.authorization_url, "authorization address"),
             redirect_uri=route.redirect_url,
@@ -104,19 +102,17 @@ class StandardAuthority:
             "client_id": self._route.client_id,
         }
         nonce = request.nonce.reveal() if "openid" in self._scopes() else None
-        return self._granted(await self._post(url, {**form, **self._credentials(url)}), nonce)
+        return self._granted(await self._post(url, form), Secret(code), request.verifier, nonce=nonce)
 
     async def app_only(self) -> Granted:
         """See `Authority.app_only`: client credentials (RFC 6749, section 4.4)."""
         route = self._route
         if not route.client_secret and not route.certificate:
-            raise _settings("no-secret", "App-only sign-in needs a client secret or a certificate.")
-        url = self._token_url()
-        body = BackendApplicationClient(route.client_id).prepare_request_body(
-            scope=list(route.scopes) or None, include_client_id=True
-        )
-        credentials = urlencode(self._credentials(url))
-        return self._granted(await self._send(url, f"{body}&{credentials}"))
+            raise refused_settings("no-secret", "App-only sign-in needs a client secret or a certificate.")
+        form = {"grant_type": "client_credentials", "client_id": route.client_id}
+        if route.scopes:
+            form["scope"] = " ".join(route.scopes)
+        return self._granted(await self._post(self._token_url(), form))
 
     async def refresh(self, refresh_token: Secret) -> Granted:
         """See `Authority.refresh`; without a scope, which means the same rights (RFC 6749, section 6)."""
@@ -126,7 +122,7 @@ class StandardAuthority:
             "refresh_token": refresh_token.reveal(),
             "client_id": self._route.client_id,
         }
-        return self._granted(await self._post(url, {**form, **self._credentials(url)}))
+        return self._granted(await self._post(url, form), refresh_token)
 
     async def close(self) -> None:
         """Hang up."""
@@ -144,78 +140,72 @@ class StandardAuthority:
 
     def _needed(self, url: str, what: str) -> str:
         if not url:
-            raise _settings("url", f"The profile has no {what}.")
+            raise refused_settings("url", f"The profile has no {what}.")
         return url
 
     def _credentials(self, url: str) -> dict[str, str]:
         """Who the client is: its certificate (RFC 7523, 2.2), its secret (RFC 6749, 2.3.1), or none."""
         route = self._route
         if route.certificate:
-            return {"client_assertion_type": _ASSERTION, "client_assertion": _assertion(route, url)}
+            assertion = _assertion(route.client_id, route.certificate, url, self._now())
+            return {"client_assertion_type": _ASSERTION, "client_assertion": assertion}
         return {"client_secret": route.client_secret.reveal()} if route.client_secret else {}
 
     async def _post(self, url: str, form: Mapping[str, str]) -> Answer:
-        return await self._http.request("POST", url, form=form, headers=_JSON)
+        """One request as this client.
 
-    async def _send(self, url: str, body: str) -> Answer:
-        headers = {**_JSON, "Content-Type": "application/x-www-form-urlencoded"}
-        return await self._http.request("POST", url, content=body.encode(), headers=headers)
+        A secret goes into the body, which Google and Entra document. The standard has authorities take
+        it in a header (RFC 6749, section 2.3.1), and some insist: one that does not know the client by
+        its body is asked once more, and by header from then on.
+        """
+        heard = await self._send(url, form, by_header=self._by_header)
+        if self._by_header or self._route.certificate or not self._route.client_secret:
+            return heard
+        if not _unknown_client(heard):
+            return heard
+        again = await self._send(url, form, by_header=True)
+        self._by_header = not _unknown_client(again)
+        return again if self._by_header else heard
 
-    def _granted(self, heard: Answer, nonce: str | None = None) -> Granted:
-        return answers.granted(self._object(heard), self._route, nonce=nonce)
+    async def _send(self, url: str, form: Mapping[str, str], *, by_header: bool) -> Answer:
+        if by_header:
+            return await self._http.request("POST", url, form=form, headers={**_JSON, **_basic(self._route)})
+        return await self._http.request("POST", url, form={**form, **self._credentials(url)}, headers=_JSON)
 
-    def _object(self, heard: Answer) -> dict[str, object]:
-        data = answers.object_of(heard, self._route)
-        if heard.status >= 300 or "error" in data:
-            raise TransportError(answers.refused(data, heard.status, self._route))
-        return data
+    def _granted(self, heard: Answer, *sent: Secret, nonce: str | None = None) -> Granted:
+        return answers.granted(answers.accepted(heard, self._route, *sent), self._route, nonce=nonce)
 
 
-def _assertion(route: OAuthRoute, url: str) -> str:
-    if route.certificate is None:
-        raise _settings("certificate", "The profile has no certificate.")
+def _unknown_client(heard: Answer) -> bool:
     try:
-        pair = read_key(route.certificate.reveal(), datetime.now(UTC))
+        return heard.status in {400, 401} and heard.json_object().get("error") == "invalid_client"
+    except NotJson:
+        return False
+
+
+def _basic(route: OAuthRoute) -> dict[str, str]:
+    """HTTP Basic with both parts encoded as in a form (RFC 6749, section 2.3.1 and appendix B)."""
+    secret = route.client_secret.reveal() if route.client_secret else ""
+    pair = f"{quote_plus(route.client_id)}:{quote_plus(secret)}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"}
+
+
+def _assertion(client_id: str, certificate: Secret, url: str, now: datetime) -> str:
+    try:
+        pair = read_key(certificate.reveal(), now)
     except ValueError as error:
-        raise _settings("certificate", str(error)) from None
-    now = int(time.time())
+        raise refused_settings("certificate", str(error)) from None
+    seconds = int(now.timestamp())
     return jwt.encode(
         {
-            "iss": route.client_id,
-            "sub": route.client_id,
+            "iss": client_id,
+            "sub": client_id,
             "aud": url,
             "jti": str(uuid.uuid4()),
-            "iat": now,
-            "nbf": now,
-            "exp": now + _ASSERTION_SECONDS,
+            "iat": seconds,
+            "nbf": seconds,
+            "exp": seconds + _ASSERTION_SECONDS,
         },
         pair.private_key.reveal(),
         algorithm="RS256",
     )
-
-
-def _settings(what: str, words: str) -> TransportError:
-    return TransportError(
-        Failure(
-            StepName.TOKEN,
-            Scope.SIGN_IN,
-            Verdict.FIX_SETTINGS,
-            Cause.OAUTH_SETTINGS,
-            words=words,
-            facts={"what": what},
-        )
-    )
-
-
-def _asked_to_wait(heard: Answer, interval: float) -> float:
-    """Seconds until the next question, as Retry-After has it (RFC 9110, 10.2.3), within reason."""
-    text = heard.headers.get("retry-after", "").strip()
-    seconds = 0.0
-    if text.isascii() and text.isdigit():
-        seconds = float(text[:6])
-    elif text:
-        try:
-            seconds = parsedate_to_datetime(text).timestamp() - time.time()
-        except (ValueError, TypeError, OverflowError):
-            seconds = 0.0
-    return max(min(seconds, _SLOWEST), interval)

@@ -19,6 +19,8 @@ from transports.secret import Secret
 
 ISSUER = "https://login.microsoftonline.com/organizations/v2.0"
 TENANT = "11111111-2222-3333-4444-555555555555"
+GUID = "abcdef01-2222-3333-4444-555555555555"
+OF_GUID = f"https://login.microsoftonline.com/{GUID}/v2.0"
 ROUTE = OAuthRoute(
     provider="microsoft",
     grant="device-code",
@@ -151,10 +153,17 @@ def test_an_id_token_that_is_none() -> None:
         ),
         (f"https://login.microsoftonline.us/{TENANT}/v2.0", ISSUER, False),
         ("https://anything.example", "", True),
+        (OF_GUID.replace("login", "LOGIN").replace(GUID, GUID.upper()), OF_GUID, True),
+        (OF_GUID, OF_GUID.replace(GUID, GUID.upper()), True),
+        (f"https://login.microsoftonline.com/{GUID}/v1.0", ISSUER, False),
+        ("https://[x", ISSUER, False),
+        ("accounts.google.com", "https://accounts.google.com", True),
+        ("https://accounts.google.com", "https://accounts.google.com", True),
+        ("https://accounts.evil.example", "https://accounts.google.com", False),
     ],
 )
 def test_entra_names_a_tenant_by_its_id(issuer: str, expected: str, *, same: bool) -> None:
-    assert answers.same_issuer(issuer, dataclasses.replace(ROUTE, issuer=expected)) is same
+    assert answers.same_issuer(issuer, expected) is same
 
 
 def test_the_right_that_somebody_unticked_is_missed() -> None:
@@ -209,7 +218,7 @@ def test_an_authority_that_repeats_the_secret_is_not_quoted_with_it() -> None:
 def test_a_page_in_place_of_an_answer(status: int, kind: str, body: bytes, cause: Cause, what: str) -> None:
     answer = Answer(status, {"content-type": kind}, body, ROUTE.token_url)
     with pytest.raises(TransportError) as caught:
-        answers.object_of(answer, ROUTE)
+        answers.object_of(answer)
     assert (caught.value.failure.cause, caught.value.failure.facts.get("what", "")) == (cause, what)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
+from transports.http import Answer
 from transports.oauth import browser, polling
 from transports.oauth.base import BrowserRequest, DeviceCode, Granted, Pending
 from transports.secret import Secret
@@ -30,7 +32,7 @@ ISSUER = "https://login.microsoftonline.com/organizations/v2.0"
         "code=c-1&state=st-1",
         "http://localhost:8765/#code=c-1&state=st-1",
         "https://elsewhere.example/callback?state=st-1&code=c-1",
-        "http://localhost:8765/?code=c-1&state=st-1&iss=https%3A%2F%2Flogin.microsoftonline.com%2Fabc%2Fv2.0",
+        "http://localhost:8765/?code=c-1&state=st-1&iss=https%3A%2F%2Flogin.microsoftonline.com%2F11111111-2222-3333-4444-555555555555%2Fv2.0",
     ],
 )
 def test_whatever_was_pasted_the_code_is_found(pasted: str) -> None:
@@ -47,8 +49,19 @@ def test_whatever_was_pasted_the_code_is_found(pasted: str) -> None:
         ("http://localhost:8765/?state=st-1", Cause.OAUTH_NOT_STANDARD),
         ("http://localhost:8765/?code=c-1", Cause.OAUTH_WRONG_STATE),
         ("http://localhost:8765/?code=c-1&state=st-2", Cause.OAUTH_WRONG_STATE),
-        ("http://localhost:8765/?code=c-1&state=st-1&state=st-2", Cause.OAUTH_WRONG_STATE),
+        ("http://localhost:8765/?code=c-1&state=st-1&state=st-2", Cause.OAUTH_NOT_STANDARD),
         ("http://localhost:8765/?code=c-1&state=st-1&iss=https://evil.example/", Cause.OAUTH_WRONG_ISSUER),
+        ("http://localhost:8765/?code=c-1&state=st-1&iss=https://[x", Cause.OAUTH_WRONG_ISSUER),
+        (
+            "http://localhost:8765/?code=c-1&state=st-1&iss=https://login.microsoftonline.com/other/v2.0",
+            Cause.OAUTH_WRONG_ISSUER,
+        ),
+        (
+            "http://localhost:8765/?code=c-1&state=st-1&iss=https://a.test&iss=https://b.test",
+            Cause.OAUTH_NOT_STANDARD,
+        ),
+        ("http://localhost:8765/?code=c-1&code=c-2&state=st-1", Cause.OAUTH_NOT_STANDARD),
+        ("http://localhost:8765/?code=c-1&state=st-1\udce9", Cause.OAUTH_WRONG_STATE),
         ("http://localhost:8765/?error=access_denied&state=st-1", Cause.OAUTH_DECLINED),
         ("http://localhost:8765/?error=server_error&state=st-1", Cause.OAUTH_REFUSED),
         ("http://localhost:8765/?error=access_denied&state=st-2", Cause.OAUTH_WRONG_STATE),
@@ -72,7 +85,10 @@ def test_the_browsers_error_names_its_number() -> None:
     )
 
 
-@given(st.text(max_size=300))
+@given(
+    st.text(st.characters(codec=None), max_size=300)
+    | st.text(max_size=60).map(lambda t: f"http://x/?state=st-1&{t}")
+)
 def test_anything_pasted_is_refused_by_name(pasted: str) -> None:
     with pytest.raises(TransportError) as caught:
         browser.parse(pasted, REQUEST, ISSUER)
@@ -168,3 +184,34 @@ async def test_the_codes_end_ends_it_and_nobody_asks_after_it() -> None:
     assert caught.value.failure.cause is Cause.OAUTH_CODE_EXPIRED
     assert clock.now == 60
     assert len(script.intervals) == len(clock.slept) - 1
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ("", 5),
+        ("17", 17),
+        (" 17 ", 17),
+        ("3", 5),
+        ("86400", 60),
+        ("9" * 5000, 60),
+        ("-20", 5),
+        ("Sat, 28 Nov 2026 12:00:20 GMT", 20),
+        ("Sat, 28 Nov 2026 12:00:20 -0000", 20),
+        ("Sat, 28 Nov 2026 11:00:00 GMT", 5),
+        ("Sat, 28 Nov 2099 12:00:00 GMT", 60),
+        ("Sat, 28 Nov 2026 12:00:20 +9999", 5),
+        ("soon", 5),
+        ("\u0663", 5),
+    ],
+)
+def test_retry_after_in_both_its_shapes_and_within_reason(given: str, seconds: float) -> None:
+    now = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    heard = Answer(503, {"retry-after": given}, b"", "https://x")
+    assert polling.asked_to_wait(heard, 5, now) == seconds
+
+
+@given(st.text(max_size=60))
+def test_any_retry_after_is_a_pause_within_reason(given: str) -> None:
+    heard = Answer(503, {"retry-after": given}, b"", "https://x")
+    assert 5 <= polling.asked_to_wait(heard, 5, datetime(2026, 11, 28, 12, tzinfo=UTC)) <= 60

@@ -116,6 +116,8 @@ async def test_what_ends_a_poll(
         Reply(429, {"error": "too_many_requests"}),
         Reply(200, PAGE),
         Reply(407, PAGE),
+        Reply(403, {"message": "Request throttled"}),
+        Reply(404, {"error": {"code": 404, "message": "no such route"}}),
         Reply(200, b"[1, 2]"),
         Reply(200, b""),
     ],
@@ -134,6 +136,8 @@ async def test_a_gateway_in_between_ends_nothing_and_the_next_poll_asks_again(
 async def test_retry_after_is_obeyed_within_reason(server: EntraServer, authority: EntraAuthority) -> None:
     server.say("/token", Reply(429, b"", {"Retry-After": "17"}), Reply(503, b"", {"Retry-After": "86400"}))
     assert await authority.poll(CODE, 5) == Pending(17, "HTTP status 429")
+    assert await authority.poll(CODE, 5) == Pending(60, "HTTP status 503")
+    server.say("/token", Reply(503, b"", {"Retry-After": "Fri, 01 Jan 2100 00:00:00 GMT"}))
     assert await authority.poll(CODE, 5) == Pending(60, "HTTP status 503")
 
 
