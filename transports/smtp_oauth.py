@@ -18,7 +18,7 @@ from transports.secret import Secret
 from transports.smtp_capabilities import Capabilities
 from transports.smtp_replies import Reply, refusal
 from transports.smtp_wire import Wire
-from transports.trace import OpenStep, harmless
+from transports.trace import OpenStep, harmless, masked
 
 _LONGEST_LINE = 512
 """RFC 5321, section 4.5.3.1.4, with CRLF; servers refuse a longer AUTH line, whatever RFC 4954 allows."""
@@ -124,8 +124,9 @@ async def _try(dialogue: Dialogue, usable: tuple[str, ...], username: str, token
     for mechanism in usable:
         dialogue.step.facts["mechanism"] = mechanism
         line = response(mechanism, username, token, dialogue.server)
-        dialogue.wire.hide((token.reveal(), _b64(token.reveal()), line))
-        refused = await _exchange(dialogue, mechanism, line)
+        secrets = (token.reveal(), _b64(token.reveal()), line)
+        dialogue.wire.hide(secrets)
+        refused = await _exchange(dialogue, mechanism, line, secrets)
         if refused is None:
             dialogue.step.detail = f"{username} by {mechanism}"
             return None
@@ -134,11 +135,13 @@ async def _try(dialogue: Dialogue, usable: tuple[str, ...], username: str, token
     return refused
 
 
-async def _exchange(dialogue: Dialogue, mechanism: str, line: str) -> Refused | None:
+async def _exchange(
+    dialogue: Dialogue, mechanism: str, line: str, secrets: tuple[str, ...]
+) -> Refused | None:
     step, seconds = dialogue.step, dialogue.seconds
 
     async def say(text: str, shown: str | None = None) -> Reply:
-        return await dialogue.wire.command(text, step, seconds=seconds, shown=shown)
+        return await dialogue.wire.command(text, step, seconds=seconds, shown=shown, shown_answer=_HIDDEN)
 
     inline = f"AUTH {mechanism} {line}"
     if len(inline) + 2 <= _LONGEST_LINE:
@@ -153,7 +156,8 @@ async def _exchange(dialogue: Dialogue, mechanism: str, line: str) -> Refused | 
         return Refused(reply)
     # The challenge says why, and must be answered before the refusal itself comes: RFC 7628, section
     # 3.2.3, has one byte 0x01 for it; XOAUTH2 has an empty line.
-    words, facts = read_challenge(reply)
+    words, facts = read_challenge(reply, secrets)
+    step.said("S", f"({words})")
     step.facts.update(facts)
     last = await say("" if mechanism == "XOAUTH2" else "AQ==")
     if last.code == 334:
@@ -161,13 +165,17 @@ async def _exchange(dialogue: Dialogue, mechanism: str, line: str) -> Refused | 
     return None if last.code == 235 else Refused(last, words, MappingProxyType(facts))
 
 
-def read_challenge(reply: Reply) -> tuple[str, dict[str, str]]:
-    """The error in a 334 (RFC 7628, section 3.2.2), for people and as facts; whatever the bytes are."""
+def read_challenge(reply: Reply, secrets: tuple[str, ...] = ()) -> tuple[str, dict[str, str]]:
+    """The error in a 334 (RFC 7628, section 3.2.2), for people and as facts; whatever the bytes are.
+
+    Its base64 is never shown, in which a secret that the server repeats would not be found.
+    """
     text = "".join("".join(reply.lines).split())[:_LONGEST_CHALLENGE]
     try:
-        decoded = base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode("utf-8", "replace")
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        decoded = masked(raw.decode("utf-8", "replace"), secrets)
     except (binascii.Error, ValueError):
-        return harmless(text, 300), {}
+        return harmless(masked(text, secrets), 300), {}
     try:
         found = json.loads(decoded)
     except (ValueError, RecursionError):

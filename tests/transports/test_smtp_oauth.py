@@ -189,6 +189,7 @@ async def test_googles_challenge_is_answered_read_and_shown(pki: Pki, offered: s
     assert failure.facts["oauth_scope"] == "https://mail.google.com/"
     assert "Username and Password not accepted" in failure.words
     assert "scope https://mail.google.com/" in failure.words
+    assert any("scope https://mail.google.com/" in line for line in watcher[StepName.AUTHENTICATE].evidence)
     assert SHORT not in watcher.everything()
 
 
@@ -201,6 +202,18 @@ async def test_the_challenge_comes_after_a_long_token_too(pki: Pki, token: str) 
     assert failure is not None
     assert failure.facts["oauth_status"] == "400"
     assert xoauth2(token) not in watcher.everything()
+
+
+@pytest.mark.parametrize("said", ["bad token {}", '{{"status":"{}","scope":"s"}}', "x{}", "xy{}"])
+async def test_a_challenge_that_repeats_the_token_is_not_quoted_with_it(pki: Pki, said: str) -> None:
+    repeated = base64.b64encode(said.format(SHORT).encode()).decode()
+    script: Script = {"AUTH": f"334 {repeated}\r\n".encode(), "LINE": b"535 5.7.8 no\r\n"}
+    _, watcher, failure = await sign_in(pki, script, Supply(SHORT))
+    assert failure is not None
+    assert "***" in failure.words
+    for shown in (repr(failure), watcher.everything()):
+        assert SHORT not in shown
+        assert repeated not in shown
 
 
 async def test_a_server_that_never_stops_asking_is_cancelled(pki: Pki) -> None:
