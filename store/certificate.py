@@ -44,7 +44,7 @@ class CertificateFacts:
     public_pem: str
 
 
-def make(common_name: str, days: int = 365) -> KeyPair:
+def make(common_name: str, days: int = 365, bits: int = _BITS) -> KeyPair:
     """An RSA key and a self-signed certificate for client assertions (RFC 7523), good for `days` days.
 
     It begins an hour ago, for clocks that differ. Raises ValueError for a blank name or no days.
@@ -55,7 +55,7 @@ def make(common_name: str, days: int = 365) -> KeyPair:
         raise ValueError("the certificate needs a name")
     if days < 1:
         raise ValueError("the certificate must be good for a day at least")
-    key = rsa.generate_private_key(public_exponent=65537, key_size=_BITS)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, shown)])
     now = datetime.now(UTC).replace(microsecond=0)
     certificate = (

@@ -217,8 +217,8 @@ class DemoSession(Protocol):
     """The practice tenant, for the screen that switches its faults; it runs in our event loop."""
 
     @property
-    def servers(self) -> Mapping[str, PracticeServerLike]:
-        """By name: primary, alternate …"""
+    def ports(self) -> Mapping[str, PracticeServerLike]:
+        """By name: primary, alternate, authority …"""
         ...
 
     @property

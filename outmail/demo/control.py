@@ -48,7 +48,7 @@ class Control:
             case ["fault", server, fault]:
                 return self._set_fault(server, fault)
             case ["fault", *_]:
-                return _error("fault takes a server and a fault", self._tenant.servers)
+                return _error("fault takes a server and a fault", self._tenant.ports)
             case ["faults"]:
                 return self._faults()
             case ["mails"]:
@@ -73,7 +73,7 @@ class Control:
     def _fault(self, server: str) -> Answer:
         now = self._tenant.faults().get(server)
         if now is None:
-            return _error(f"there is no server {_short(server)!r}", self._tenant.servers)
+            return _error(f"there is no server {_short(server)!r}", self._tenant.ports)
         return {"ok": True, "server": server, "fault": now}
 
     def _set_fault(self, server: str, fault: str) -> Answer:
@@ -87,7 +87,7 @@ class Control:
 
     def _faults(self) -> Answer:
         seen: dict[tuple[str, str], list[str]] = {}
-        for server in self._tenant.servers.values():
+        for server in self._tenant.ports.values():
             for fault in server.faults.values():
                 seen.setdefault((fault.id, fault.description), []).append(server.name)
         return {

@@ -18,7 +18,8 @@ class PracticeServer(PracticePort[MailFault]):
     too_many = b"421 4.7.0 Too many connections\r\n"
 
     def __init__(self, rules: Rules, mailbox: Mailbox, tls: Mapping[Certificate, ssl.SSLContext]) -> None:
-        super().__init__(rules.server, rules.security, possible(rules.security), tls)
+        faults = possible(rules.security, by_token=rules.gate is not None)
+        super().__init__(rules.server, rules.security, faults, tls)
         self._rules = rules
         self._mailbox = mailbox
 

@@ -15,7 +15,8 @@ from typing import Self
 
 from outmail.demo.control import Control, ControlSocket
 from outmail.demo.home import prepare_home
-from outmail.demo.tenant import PASSWORD, USERNAME, PracticeTenant
+from outmail.demo.names import DESK, PASSWORD
+from outmail.demo.tenant import PracticeTenant
 from store.keys import KeyOptions
 from store.paths import locate, private_folder
 
@@ -78,7 +79,7 @@ class DemoSession:
             "ca_file": str(self.tenant.ca_file),
             "control": str(self.socket) if self.socket else None,
             "profiles": list(self.profiles),
-            "username": USERNAME,
+            "username": DESK,
             "password": PASSWORD,
             "servers": {
                 name: {
@@ -89,6 +90,12 @@ class DemoSession:
                     "fault": server.fault,
                 }
                 for name, server in self.tenant.servers.items()
+            },
+            "authority": {
+                "issuer": self.tenant.authority.issuer,
+                "device_page": self.tenant.authority.device_page,
+                "address": self.tenant.authority.address,
+                "fault": self.tenant.authority.fault,
             },
         }
 

@@ -6,17 +6,21 @@ It takes any recipient but "nobody", and lets a user send only from addresses of
 from __future__ import annotations
 
 import asyncio
+import binascii
 import collections
 import hmac
 import logging
 import ssl
+from base64 import b64decode
 from dataclasses import dataclass
 
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword, Session, TLSSetupException
 
 from outmail.demo.mailbox import Mailbox
+from outmail.demo.names import DOMAIN
 from outmail.demo.port import Conversation
 from outmail.demo.smtp_faults import MailFault, Moment, Starttls
+from outmail.demo.smtp_tokens import CHALLENGE, LONGEST_LINE, MECHANISMS, REFUSED, Gate, presented
 
 # The library tells of every sign-in as a deprecation of its own, at a level that Python prints on
 # stderr when nobody set up logging: over the TUI's screen.
@@ -25,7 +29,6 @@ logging.getLogger("mail.log").propagate = False
 
 log = logging.getLogger(__name__)
 
-DOMAIN = "practice.test"
 SIZE_LIMIT = 2 * 1024 * 1024
 """Bytes of the largest mail a practice server takes."""
 IDLE_SECONDS = 120.0
@@ -36,8 +39,8 @@ MOST_RECIPIENTS = 100
 class Rules:
     """How a practice server behaves: its security, who may sign in, and with which addresses they send.
 
-    Without a username nobody signs in and only recipients of `domain` are taken, as a relay in an
-    office does.
+    With a `gate` people sign in by token alone. Without one and without a username nobody signs in,
+    and only recipients of `domain` are taken, as a relay in an office does.
     """
 
     server: str
@@ -45,8 +48,14 @@ class Rules:
     username: str = ""
     password: str = ""
     senders: frozenset[str] = frozenset()
+    gate: Gate | None = None
     domain: str = DOMAIN
     slow_seconds: float = 2.0
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether a mail is taken only from who has signed in."""
+        return bool(self.username) or self.gate is not None
 
 
 class Dialogue(SMTP, Conversation):
@@ -60,6 +69,8 @@ class Dialogue(SMTP, Conversation):
         self.command_size_limits = collections.defaultdict(lambda: SMTP.command_size_limit)
         loop = asyncio.get_running_loop()
         starttls = rules.security == "starttls"
+        # The library reads lines by this limit, which it takes here, and judges mails by it later.
+        self.line_length_limit = LONGEST_LINE if rules.gate else SMTP.line_length_limit
         super().__init__(
             _Answers(rules, fault, mailbox),
             data_size_limit=fault.size_limit or SIZE_LIMIT,
@@ -70,9 +81,11 @@ class Dialogue(SMTP, Conversation):
             require_starttls=True,
             timeout=IDLE_SECONDS,
             auth_require_tls=starttls,
+            auth_exclude_mechanism={"PLAIN", "LOGIN"} if rules.gate else MECHANISMS,
             authenticator=_Authenticator(rules, fault),
             loop=loop,
         )
+        self.line_length_limit = SMTP.line_length_limit
         self._rules = rules
         self._fault = fault
         self._task: asyncio.Task[None] | None = None
@@ -125,7 +138,7 @@ class Dialogue(SMTP, Conversation):
     async def check_auth_needed(self, caller_method: str) -> bool:
         """Refuse a mail to a client that has to sign in first (RFC 4954, section 6)."""
         session = self.session
-        if not self._rules.username or (session is not None and session.authenticated):
+        if not self._rules.signs_in or (session is not None and session.authenticated):
             return False
         await self.push("530 5.7.0 Authentication required")
         return True
@@ -134,6 +147,37 @@ class Dialogue(SMTP, Conversation):
         """AUTH with the mechanism's name in any case: printers send it in lower case."""
         name, space, rest = (arg or "").partition(" ")
         await super().smtp_AUTH(name.upper() + space + rest)
+
+    async def auth_XOAUTH2(self, _server: SMTP, args: list[str]) -> AuthResult:  # noqa: N802
+        """Google's and Microsoft's mechanism."""
+        return await self._by_token("XOAUTH2", args)
+
+    async def auth_OAUTHBEARER(self, _server: SMTP, args: list[str]) -> AuthResult:  # noqa: N802
+        """RFC 7628."""
+        return await self._by_token("OAUTHBEARER", args)
+
+    async def _by_token(self, mechanism: str, args: list[str]) -> AuthResult:
+        gate, refusal = self._rules.gate, self._fault.answers.get(Moment.AUTH)
+        response = await self._initial(args)
+        if gate is None or not isinstance(response, bytes):
+            return AuthResult(success=False)  # the client gave up, and has been answered
+        if refusal is not None:
+            return AuthResult(success=False, handled=False, message=refusal)
+        mailbox, token = presented(mechanism, response)
+        if gate.lets_in(mailbox, token):
+            return AuthResult(success=True, auth_data=mailbox)
+        if await self.challenge_auth(CHALLENGE) is MISSING:
+            return AuthResult(success=False)
+        return AuthResult(success=False, handled=False, message=REFUSED)
+
+    async def _initial(self, args: list[str]) -> object:
+        """The client's response, on the AUTH line or after it; no bytes where it gave up."""
+        if len(args) < 2:
+            return await self.challenge_auth("")
+        try:
+            return b64decode(args[1].encode("ascii", "replace"), validate=True)
+        except binascii.Error:
+            return b""
 
 
 class _Authenticator:
@@ -165,7 +209,11 @@ class _Answers:
 
     @property
     def _signs_in(self) -> bool:
-        return bool(self._rules.username) and self._fault.offers_auth
+        return self._rules.signs_in and self._fault.offers_auth
+
+    def _may_send(self, mailbox: str | None, address: str) -> bool:
+        gate = self._rules.gate
+        return gate.may_send(mailbox or "", address) if gate else address.lower() in self._rules.senders
 
     async def handle_EHLO(  # noqa: N802 - the library's name
         self, server: Dialogue, session: Session, envelope: Envelope, name: str, lines: list[str]
@@ -186,7 +234,7 @@ class _Answers:
         refusal = self._fault.answers.get(Moment.MAIL)
         if refusal is not None:
             return refusal
-        if self._rules.username and address != "<>" and address.lower() not in self._rules.senders:
+        if self._rules.signs_in and address != "<>" and not self._may_send(session.auth_data, address):
             return f"553 5.7.1 <{address}>: Sender address rejected: not owned by user {session.auth_data}"
         envelope.mail_from = address
         envelope.mail_options.extend(options)
@@ -201,7 +249,7 @@ class _Answers:
         local, _, domain = address.rpartition("@")
         if local.lower() == "nobody":
             return f"550 5.1.1 <{address}>: Recipient address rejected: User unknown"
-        if not self._rules.username and domain.lower() != self._rules.domain:
+        if not self._rules.signs_in and domain.lower() != self._rules.domain:
             return f"554 5.7.1 <{address}>: Relay access denied"
         if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
             return "452 4.5.3 Too many recipients"

@@ -40,6 +40,7 @@ class MailFault(Fault):
     """One way for a mail server to be broken. `securities` says where it is seen: starttls, tls, none."""
 
     securities: frozenset[str] = frozenset({"starttls", "tls", "none"})
+    by_token: bool | None = None  # seen where people sign in by token, or by password; None: everywhere
     slow: bool = False
     starttls: Starttls = Starttls.OFFERED
     offers_auth: bool = True
@@ -122,7 +123,24 @@ _TABLE = (
         "password-refused",
         "The server refuses the right password too (535), as after a password change.",
         securities=_WITH_SIGN_IN,
+        by_token=False,
         answers=_answers(AUTH="535 5.7.8 Authentication credentials invalid"),
+    ),
+    MailFault(
+        "token-refused",
+        "The server refuses good tokens too (535 5.7.3), as for a mailbox without permission.",
+        securities=_WITH_SIGN_IN,
+        by_token=True,
+        answers=_answers(AUTH="535 5.7.3 Authentication unsuccessful"),
+    ),
+    MailFault(
+        "smtp-auth-disabled",
+        "SMTP AUTH is switched off for the whole tenant (535 5.7.139); a new sign-in cures nothing.",
+        securities=_WITH_SIGN_IN,
+        answers=_answers(
+            AUTH="535 5.7.139 Authentication unsuccessful, "
+            "SmtpClientAuthentication is disabled for the Tenant."
+        ),
     ),
     MailFault(
         "auth-not-offered",
@@ -166,6 +184,12 @@ FAULTS: Mapping[str, MailFault] = MappingProxyType({fault.id: fault for fault in
 """Every fault by its id, in the order in which a person reads them."""
 
 
-def possible(security: str) -> Mapping[str, MailFault]:
+def possible(security: str, *, by_token: bool = False) -> Mapping[str, MailFault]:
     """The faults that can be seen on a server of this security (starttls, tls, none), by id."""
-    return MappingProxyType({fault.id: fault for fault in _TABLE if security in fault.securities})
+    return MappingProxyType(
+        {
+            fault.id: fault
+            for fault in _TABLE
+            if security in fault.securities and fault.by_token in {None, by_token}
+        }
+    )

@@ -257,7 +257,8 @@ def test_files_that_are_wrong(tenant: Practice, tmp_path: Path, files: Path) -> 
         "nul": right.replace(_toml(PASSWORD), f'"{PROXY_PASSWORD}\\u0000"'),
         "port": right.replace("port = ", 'port = "x" # '),
         "method": right.replace('"basic"', '"password"'),
-        "oauth": right + f"[profiles.support.auth.oauth]\nclient_secret = {_toml(CLIENT_SECRET)}\n",
+        "oauth": right
+        + f'[profiles.support.auth.oauth]\nclient_secret = {_toml(CLIENT_SECRET)}\ngrant = "pigeon"\n',
     }
     for name, text in broken.items():
         file = tmp_path / f"{name}.toml"

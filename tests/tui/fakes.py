@@ -304,7 +304,7 @@ class FakeDemo:
     """A practice tenant without servers behind it."""
 
     def __init__(self) -> None:
-        self.servers = {
+        self.ports = {
             "primary": FakeServer("127.0.0.1:40587", "starttls"),
             "alternate": FakeServer("127.0.0.1:40465", "tls"),
         }
@@ -312,9 +312,9 @@ class FakeDemo:
 
     def set_fault(self, server: str, fault: str) -> None:
         """Switch."""
-        if fault not in self.servers[server].possible_faults:
+        if fault not in self.ports[server].possible_faults:
             raise ValueError(f"there is no fault {fault!r}")
-        self.servers[server].fault = fault
+        self.ports[server].fault = fault
 
     def describe(self, server: str, fault: str) -> str:
         """A sentence."""

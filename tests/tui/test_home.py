@@ -130,10 +130,10 @@ async def test_the_practice_tenant_says_so_and_its_servers_can_be_broken_and_men
         await terminal.see("127.0.0.1:40587", "✓ well", "No mail arrived yet.")
         await terminal.press("down", "enter", "down", "down", "enter")
         await terminal.see("✗ slow")
-        assert demo.servers["alternate"].fault == "slow"
+        assert demo.ports["alternate"].fault == "slow"
         await terminal.press("m")
         await terminal.gone("✗ slow")
-        assert demo.servers["alternate"].fault == "none"
+        assert demo.ports["alternate"].fault == "none"
         demo.mails.append(FakeMail())
         await terminal.see("1 mail arrived:", "Sample mail from")
 

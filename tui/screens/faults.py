@@ -72,7 +72,7 @@ class FaultsScreen(Frame[None]):
         self.query_one("#servers", Rows).show(
             [
                 Row(name, (name, server.address, server.security, _state(server.fault)))
-                for name, server in self._demo.servers.items()
+                for name, server in self._demo.ports.items()
             ]
         )
         self._draw_mails()
@@ -112,7 +112,7 @@ class FaultsScreen(Frame[None]):
         name = self.query_one("#servers", Rows).selected
         if name is None:
             return
-        server = self._demo.servers[name]
+        server = self._demo.ports[name]
 
         def chosen(fault: str | None) -> None:
             if fault is not None:
@@ -129,7 +129,7 @@ class FaultsScreen(Frame[None]):
 
     def action_mend_all(self) -> None:
         """All well again."""
-        for name in self._demo.servers:
+        for name in self._demo.ports:
             self._set(name, _WELL)
 
     def _set(self, name: str, fault: str) -> None:

@@ -41,7 +41,7 @@ def _import(home: Path, text: str = _PLAIN) -> None:
     ("argv", "says"),
     [
         (["relay"], "No such command 'relay'"),
-        (["signin"], "No such command"),
+        (["signin", "--way", "carrier-pigeon"], "is not one of"),
         (["check", "--colour"], "No such option"),
         (["check", "--server", "third"], "'third' is not one of"),
         (["check", "--json", "--nagios"], "together"),

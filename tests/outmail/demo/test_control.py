@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from outmail.demo import control as control_module
 from outmail.demo.control import COMMANDS, LONGEST_LINE, Control, ControlSocket, LineReader, as_line
+from outmail.demo.oauth.faults import AUTHORITY_FAULTS
 from outmail.demo.smtp_faults import FAULTS
 from outmail.demo.tenant import PracticeTenant
 from tests.outmail.demo.client import send, until
@@ -77,13 +78,14 @@ async def test_the_list_of_faults_says_where_each_can_be_seen(
 ) -> None:
     tenant.set_fault("relay", "busy")
     answer = control.answer(b"faults")
-    assert answer["now"] == {"primary": "none", "alternate": "none", "relay": "busy"}
+    well = dict.fromkeys(("primary", "alternate", "oauth", "authority"), "none")
+    assert answer["now"] == {**well, "relay": "busy"}
     faults = answer["faults"]
     assert isinstance(faults, list)
-    assert [fault["fault"] for fault in faults] == list(FAULTS)
-    for fault in faults:
-        for name in tenant.servers:
-            assert (name in fault["servers"]) is (fault["fault"] in tenant.servers[name].possible_faults)
+    assert {fault["fault"] for fault in faults} == FAULTS.keys() | AUTHORITY_FAULTS.keys()
+    for name, port in tenant.ports.items():
+        here = {fault["fault"]: fault["means"] for fault in faults if name in fault["servers"]}
+        assert here == {fault.id: fault.description for fault in port.faults.values()}
 
 
 async def test_mails_are_listed(control: Control, tenant: PracticeTenant, trust: ssl.SSLContext) -> None:

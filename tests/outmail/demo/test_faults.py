@@ -7,10 +7,12 @@ import contextlib
 import smtplib
 import ssl
 import time
+from collections.abc import Mapping
 
 import pytest
 
-from outmail.demo.faults import UnknownFault
+from outmail.demo.faults import Fault, UnknownFault
+from outmail.demo.oauth.faults import AUTHORITY_FAULTS
 from outmail.demo.smtp_faults import FAULTS, TINY_SIZE
 from outmail.demo.tenant import PracticeTenant
 from tests.outmail.demo.client import connected, send, session, until
@@ -301,8 +303,9 @@ async def test_an_unknown_fault_changes_nothing_and_lists_what_is_known(
     assert set(tenant.faults().values()) == {"none"}
 
 
-def test_every_fault_is_described_in_one_sentence() -> None:
-    for fault in FAULTS.values():
+@pytest.mark.parametrize("faults", [FAULTS, AUTHORITY_FAULTS], ids=["mail", "authority"])
+def test_every_fault_is_described_in_one_sentence(faults: Mapping[str, Fault]) -> None:
+    for fault in faults.values():
         assert fault.description.endswith((".", "?"))
         assert ". " not in fault.description, fault.id
         assert len(fault.description) <= 100, fault.id

@@ -30,6 +30,11 @@ READY = [
     "practice-wrong-sender",
     "practice-untrusted",
     "practice-plain-relay",
+    "practice-oauth",
+    "practice-oauth-shared",
+    "practice-oauth-app",
+    "practice-oauth-certificate",
+    "practice-oauth-wrong-secret",
 ]
 
 
@@ -163,7 +168,7 @@ async def test_the_announcement_is_json_and_complete() -> None:
     async with DemoSession(keys=NO_KEYS) as session:
         said = json.loads(json.dumps(session.announcement()))
         assert set(said) == {
-            *("home", "ca_file", "control", "profiles", "username", "password", "servers"),
+            *("home", "ca_file", "control", "profiles", "username", "password", "servers", "authority"),
         }
         assert said["ca_file"] == str(session.tenant.ca_file)
         assert said["servers"]["alternate"]["security"] == "tls"

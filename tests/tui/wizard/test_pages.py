@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from outmail.demo.tenant import PASSWORD, USERNAME, PracticeTenant
+from outmail.demo.names import DESK, PASSWORD
+from outmail.demo.tenant import PracticeTenant
 from outmail.engine.workspace import Workspace
 from store.keys import KeyOptions
 from store.profiles import Settings
@@ -208,7 +209,7 @@ async def test_a_refused_sample_shows_why(home: Path, tenant: PracticeTenant) ->
         await admin.press("enter")
         await admin.idle()
         assert "is not a mail address" in admin.words()
-        await admin.replace(USERNAME)
+        await admin.replace(DESK)
         tenant.set_fault("primary", "down")
         tenant.set_fault("alternate", "down")
         await admin.press("enter")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from outmail.demo.tenant import PASSWORD, USERNAME, PracticeTenant
+from outmail.demo.names import DESK, PASSWORD
+from outmail.demo.tenant import PracticeTenant
 from outmail.engine.workspace import Workspace
 from store.keys import KeyOptions
 from store.profiles import Security, Settings
@@ -20,7 +21,7 @@ async def set_up(admin: Admin, tenant: PracticeTenant, password: str = PASSWORD)
     """Answer everything up to the review."""
     server = tenant.servers["primary"]
     await admin.press("enter")
-    await admin.fill("mailbox", USERNAME)
+    await admin.fill("mailbox", DESK)
     await admin.press("enter")
     await admin.fill("smtp.host", server.host)
     await admin.fill("smtp.port", str(server.port))
@@ -44,7 +45,7 @@ async def test_empty_home_to_saved_profile(tmp_path: Path, tenant: PracticeTenan
         await admin.idle()
         assert "Every server is ready" in admin.words()
         await admin.press("enter")
-        assert admin.field("to").value == USERNAME
+        assert admin.field("to").value == DESK
         await admin.press("enter")
         await admin.idle()
         assert "Sent through primary" in admin.words()
@@ -60,7 +61,7 @@ async def test_empty_home_to_saved_profile(tmp_path: Path, tenant: PracticeTenan
     saved = saved_in(home)
     assert saved.default == "support"
     profile = saved.profiles["support"]
-    assert profile.from_address == profile.auth.username == USERNAME
+    assert profile.from_address == profile.auth.username == DESK
     assert profile.smtp is not None
     assert profile.smtp.security is Security.STARTTLS
     assert profile.auth.password is not None
