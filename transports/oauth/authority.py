@@ -42,7 +42,10 @@ def has_entras_shape(route: OAuthRoute) -> bool:
         url: str = getattr(route, name)
         if not url and name != "token_url":
             continue
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # the web client names what is wrong with it
+            return False
         tenant, _, rest = parts.path.lstrip("/").partition("/")
         if parts.scheme != "https" or rest != f"oauth2/v2.0/{last}" or parts.query:
             return False

@@ -76,7 +76,7 @@ class Pending:
 class BrowserRequest:
     """One sign-in by browser: the address to open, and what its answer must fit (PKCE, state, nonce)."""
 
-    url: str
+    url: str = field(repr=False)  # state and nonce stand in it
     redirect_url: str
     state: Secret
     verifier: Secret

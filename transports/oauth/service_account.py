@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import jwt
 
@@ -97,9 +96,6 @@ def read(text: Secret | None) -> KeyFile:
     if not all(isinstance(value, str) and value for value in values):
         raise _settings("The key file lacks client_email, private_key_id or private_key.")
     email, key_id, private_key = map(str, values)
-    address = found.get("token_uri", TOKEN_URL)
-    if not isinstance(address, str) or urlsplit(address).scheme != "https":
-        raise _settings("The key file's token_uri does not begin with https://.")
     return KeyFile(email, key_id, Secret(private_key))
 
 
