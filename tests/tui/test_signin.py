@@ -28,6 +28,9 @@ from transports.base import Cause, TransportError
 from transports.oauth.base import Granted
 
 
+QR_TOP = "█▀▀▀▀▀█"  # the upper edge of a QR code's corner
+
+
 @pytest.fixture
 def svg(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Pictures beside the others."""
@@ -101,6 +104,21 @@ async def test_pictures(
         picture = await admin.still()
         assert SECRET not in picture
         assert picture == svg
+
+
+async def test_the_picture_comes_with_the_code_whatever_happens_in_between() -> None:
+    told = asyncio.Event()
+
+    async def tells(sign_in: FakeSignIn, way: signin.Way) -> Granted:
+        await told.wait()
+        return await waits(sign_in, way)
+
+    async with signing_in(tells) as (admin, _, _workspace):
+        told.set()
+        async with asyncio.timeout(30):
+            while "F J C 3 A B H L Q" not in admin.text:
+                await asyncio.sleep(0)
+        assert QR_TOP in admin.text
 
 
 async def test_escape_stops_within_a_tenth_of_a_second() -> None:

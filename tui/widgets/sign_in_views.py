@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.geometry import Size
 from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -77,7 +78,11 @@ class OtherWays(Static):
 
 
 class Picture(Static):
-    """A QR code, dark on light whatever the terminal's colours are; hidden where it has no room."""
+    """A QR code, dark on light whatever the terminal's colours are; it takes no room where it does not fit.
+
+    The layout itself decides that. Textual may lose the Resize of a widget that is new, so what waits
+    for one is sometimes never shown.
+    """
 
     ALLOW_SELECT = False
 
@@ -91,11 +96,17 @@ class Picture(Static):
         shown = (Content.styled(row, "#000000 on #ffffff") for row in self.rows)
         super().__init__(Content("\n").join(shown), markup=False, id="qr")
 
-    def fit(self, width: int, height: int) -> None:
-        """Show it where it fits beside the words and can be drawn as it is."""
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        """All of it, or nothing where it leaves too little to the words or cannot be drawn as it is."""
         plain = self.app.no_color or self.app.has_class("-plain")
-        room = bool(self.rows) and height >= len(self.rows) and width - len(self.rows[0]) >= LEAST_TEXT
-        self.display = room and not plain
+        if plain or not self.rows or container.height < len(self.rows):
+            return 0
+        width = len(self.rows[0])
+        return width if container.width - width >= LEAST_TEXT else 0
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as the code has."""
+        return len(self.rows) if width else 0
 
 
 class Waiting(Widget):
@@ -155,11 +166,6 @@ class CodeView(Horizontal, Waiting):
             yield OtherWays('Browser says "no access" or 53003?', self._ways)
         if not self._ended:
             yield Picture(code.verification_uri_complete or code.verification_uri)
-
-    def on_resize(self) -> None:
-        """The terminal may have become too small for the picture, or large enough."""
-        for picture in self.query(Picture):
-            picture.fit(self.size.width, self.size.height)
 
 
 class BrowserView(Vertical, Waiting):
