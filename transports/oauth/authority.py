@@ -42,10 +42,7 @@ def has_entras_shape(route: OAuthRoute) -> bool:
         url: str = getattr(route, name)
         if not url and name != "token_url":
             continue
-        try:
-            parts = urlsplit(url)
-        except ValueError:  # the web client names what is wrong with it
-            return False
+        parts = urlsplit(url)
         tenant, _, rest = parts.path.lstrip("/").partition("/")
         if parts.scheme != "https" or rest != f"oauth2/v2.0/{last}" or parts.query:
             return False
