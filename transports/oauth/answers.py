@@ -62,6 +62,14 @@ def object_of(answer: Answer) -> dict[str, object]:
     )
 
 
+def error_of(answer: Answer) -> object:
+    """What an answer has as `error`: a text (RFC 6749, section 5.2), or None where it is no error's."""
+    try:
+        return answer.json_object().get("error")
+    except NotJson:
+        return None
+
+
 def accepted(answer: Answer, route: OAuthRoute, *sent: Secret) -> dict[str, object]:
     """The JSON object of an answer that is no error. Raises TransportError, in which nothing `sent` shows."""
     data = object_of(answer)

@@ -70,9 +70,14 @@ async def once(
     """
     try:
         heard = await ask()
+        said = answers.error_of(heard)
+        if said == "authorization_pending":
+            return Pending(interval)
+        if said == "slow_down":  # some say it by 429
+            return Pending(interval + _SLOW_DOWN)
         if heard.status == 429 or heard.status >= 500:
             return Pending(asked_to_wait(heard, interval, now()), f"HTTP status {heard.status}")
-        data = answers.object_of(heard)
+        answers.object_of(heard)
     except TransportError as error:
         failure = error.failure
         if failure.cause is Cause.OAUTH_SETTINGS:
@@ -80,11 +85,6 @@ async def once(
         # Ask less often after a time-out.
         slower = min(interval * 2, _SLOWEST) if failure.cause is Cause.TIMED_OUT else interval
         return Pending(max(slower, interval), failure.words or str(failure.cause))
-    said = data.get("error")
-    if said == "authorization_pending":
-        return Pending(interval)
-    if said == "slow_down":
-        return Pending(interval + _SLOW_DOWN)
     if heard.status >= 300 and not isinstance(said, str):
         # An authority's error has a name (RFC 6749, section 5.2): this is a gateway that speaks JSON.
         return Pending(interval, f"HTTP status {heard.status}")

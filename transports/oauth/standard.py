@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 import jwt
 from oauthlib.oauth2 import WebApplicationClient
 
-from transports.http import Answer, HttpClient, NotJson, OpenHttp
+from transports.http import Answer, HttpClient, OpenHttp
 from transports.oauth import answers, browser, polling
 from transports.oauth.base import BrowserRequest, DeviceCode, Granted, OAuthRoute, Pending
 from transports.oauth.client_key import read as read_key
@@ -25,6 +25,7 @@ _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _JSON = {"Accept": "application/json"}
 _ASSERTION_SECONDS = 300
+_UNKNOWN = "invalid_client"
 
 
 class StandardAuthority:
@@ -161,10 +162,10 @@ class StandardAuthority:
         heard = await self._send(url, form, by_header=self._by_header)
         if self._by_header or self._route.certificate or not self._route.client_secret:
             return heard
-        if not _unknown_client(heard):
+        if answers.error_of(heard) != _UNKNOWN:
             return heard
         again = await self._send(url, form, by_header=True)
-        self._by_header = not _unknown_client(again)
+        self._by_header = answers.error_of(again) != _UNKNOWN
         return again if self._by_header else heard
 
     async def _send(self, url: str, form: Mapping[str, str], *, by_header: bool) -> Answer:
@@ -174,13 +175,6 @@ class StandardAuthority:
 
     def _granted(self, heard: Answer, *sent: Secret, nonce: str | None = None) -> Granted:
         return answers.granted(answers.accepted(heard, self._route, *sent), self._route, nonce=nonce)
-
-
-def _unknown_client(heard: Answer) -> bool:
-    try:
-        return heard.status in {400, 401} and heard.json_object().get("error") == "invalid_client"
-    except NotJson:
-        return False
 
 
 def _basic(route: OAuthRoute) -> dict[str, str]:

@@ -41,11 +41,14 @@ async def server(pki: Pki) -> AsyncIterator[EntraServer]:
 
 async def test_a_device_sign_in_by_the_standard(server: EntraServer, pki: Pki) -> None:
     authority = StandardAuthority(route(server, pki, "device-code"))
-    server.say("/token", PENDING, Reply(400, {"error": "slow_down"}), token())
+    server.say(
+        "/token", PENDING, Reply(400, {"error": "slow_down"}), Reply(429, {"error": "slow_down"}), token()
+    )
     assert await authority.device_code() == CODE
     assert await authority.poll(CODE, 5) == Pending(5)
     assert await authority.poll(CODE, 5) == Pending(10)
-    got = await authority.poll(CODE, 10)
+    assert await authority.poll(CODE, 10) == Pending(15)
+    got = await authority.poll(CODE, 15)
     await authority.close()
     assert isinstance(got, Granted)
     assert (got.access_token, got.refresh_token) == (Secret("ACCESS-TOKEN-1"), Secret("REFRESH-TOKEN-1"))
@@ -55,7 +58,7 @@ async def test_a_device_sign_in_by_the_standard(server: EntraServer, pki: Pki) -
         "device_code": "DEVICE-CODE-1",
         "client_id": CLIENT,
     }
-    assert len(server.requests) == 4, "one request a question"
+    assert len(server.requests) == 5, "one request a question"
 
 
 @pytest.mark.parametrize(
