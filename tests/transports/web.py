@@ -18,6 +18,8 @@ from transports.http import HttpClient
 from transports.net.resolve import Resolver, system_resolver
 from transports.routes import HttpRoute, ProxyRoute, Timeouts
 
+SECRET = "request-marked-secret"
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -205,3 +207,9 @@ async def raw(*pieces: bytes, at_once: bool = False) -> AsyncIterator[Raw]:
 def swift(**changes: float) -> Timeouts:
     """The tests' time limits, with changes."""
     return replace(SWIFT, **changes)
+
+
+async def post(http: HttpClient, url: str) -> bytes:
+    """A request with a secret in each place."""
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    return (await http.request("POST", f"{url}?a={SECRET}", headers=headers, form={"a": SECRET})).body
