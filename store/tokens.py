@@ -34,7 +34,7 @@ LIMIT = 256 * 1024
 """Bytes of one token record at most; real ones have some 6 KiB."""
 
 APP_ONLY = frozenset({"client-credentials", "service-account", "managed-identity"})
-"""Grants without a person."""
+"""Grants without a person: nobody signs in, the program itself does."""
 
 _RENEWED = "the sign-in is being renewed"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from outmail.diagnosis.finding import Context
+from store.tokens import APP_ONLY
 from transports.base import Cause, Failure, Scope, StepName
 
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d]|\.\d)")
@@ -20,9 +21,6 @@ _EXCHANGE_HOSTS = (
     *(".partner.outlook.cn", ".outlook.sovcloud.fr", ".outlook.sovcloud.de"),
 )
 """What Exchange Online is called in a token's `aud`, in each of Microsoft's clouds."""
-
-APP_ONLY = frozenset({"client-credentials", "service-account", "managed-identity"})
-"""Grants without a person."""
 
 _MICROSOFT_HOSTS = (".office365.com", ".office365.us", ".outlook.com", ".partner.outlook.cn")
 _MICROSOFT_WORDS = ("prod.outlook.com", "aka.ms/smtp_auth_disabled", "smtpclientauthentication", "storedrv")

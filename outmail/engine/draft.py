@@ -15,11 +15,11 @@ from pydantic import SecretStr, ValidationError
 from outmail.engine import draft_oauth as oauth
 from outmail.engine import draft_pages as at
 from outmail.engine.draft_pages import Page
-from outmail.engine.oauth_defaults import APP_ONLY
 from outmail.engine.presets import Preset, by_host
 from store.contradictions import check_whole, contradictions
 from store.problems import SettingsInvalid
 from store.profiles import DEFAULT_PORTS, Failover, Profile, Security, Settings
+from store.tokens import APP_ONLY
 from store.validation import from_pydantic
 
 MOST_ALTERNATES = 8

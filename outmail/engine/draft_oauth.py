@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from outmail.engine import draft_pages as at
-from outmail.engine.oauth_defaults import APP_ONLY, Filled, defaults, refused_grant
+from outmail.engine.oauth_defaults import Filled, defaults, refused_grant
 from outmail.engine.preset import Preset
 from store.profiles import Auth, OAuth, Profile, split_scopes
+from store.tokens import APP_ONLY
 
 if TYPE_CHECKING:
     from outmail.engine.draft import Draft

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from store.profiles import OAuth, Profile
+from store.tokens import APP_ONLY
 
 REDIRECT = "http://localhost:8765"
 """Where the browser comes back to: this machine (RFC 8252, section 7.3); Entra ignores the port."""
@@ -66,9 +67,6 @@ _GOOGLE_AUTHORIZATION = "https://accounts.google.com/o/oauth2/v2/auth"
 _GOOGLE_TOKEN = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 _GOOGLE_DEVICE = "https://oauth2.googleapis.com/device/code"
 _GOOGLE_SCOPE = "https://mail.google.com/"
-
-APP_ONLY = frozenset({"client-credentials", "service-account", "managed-identity"})
-"""Grants without a person: nobody signs in, the program itself does."""
 
 GRANT_NAMES = {
     "device-code": "Code on another device",

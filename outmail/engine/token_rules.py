@@ -12,9 +12,8 @@ from datetime import UTC, datetime, time, timedelta
 
 from pydantic import SecretStr
 
-from outmail.engine.oauth_defaults import APP_ONLY
 from store.profiles import OAuth
-from store.tokens import Token
+from store.tokens import APP_ONLY, Token
 from transports.base import Cause, Failure, Verdict
 from transports.oauth.base import Granted
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from outmail.engine.oauth_defaults import APP_ONLY
 from store.profiles import Profile
+from store.tokens import APP_ONLY
 from transports.base import Cause, Failure, Scope, StepName, Verdict
 from transports.trace import OpenStep
 

@@ -15,11 +15,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from outmail.engine import token_rules as rules
-from outmail.engine.oauth_defaults import APP_ONLY
 from store.errors import ErrorKind, StoreError
 from store.problems import harmless
 from store.profiles import OAuth, Profile
-from store.tokens import Token, identity_of
+from store.tokens import APP_ONLY, Token, identity_of
 from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
 from transports.secret import Secret
 
