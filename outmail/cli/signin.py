@@ -17,14 +17,29 @@ from outmail.cli.ladder import remedy_line
 from outmail.cli.options import Common, OurCommand, asker, chosen
 from outmail.cli.signin_events import JsonLines, PlainLines
 from outmail.cli.stdin_lines import stdin_lines
+from outmail.engine.errors import EngineError, Refusal
 from outmail.engine.signin import SignIn, Way
+from outmail.engine.signin_profile import saver
+from store.errors import StoreError
+from store.profiles import setting
 from transports.base import Cause, TransportError
 
 if TYPE_CHECKING:
     from outmail.diagnosis.finding import Finding
     from outmail.engine.workspace import Workspace
-    from store.profiles import Profile
+    from store.profiles import OAuth, Profile
     from transports.base import Failure
+
+
+def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        if value.strip():
+            return setting(value).strip()
+    except ValueError as error:
+        raise click.BadParameter(f"it {error}") from None
+    raise click.BadParameter("it is empty")
 
 
 @click.command(cls=OurCommand, epilog="Example: outmail signin support --way device")
@@ -37,6 +52,7 @@ if TYPE_CHECKING:
 @click.option(
     "--account",
     metavar="ADDRESS",
+    callback=_address,
     help="Who signs in, where that is another than the mailbox (shared, delegated). Kept in the profile.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
@@ -54,15 +70,34 @@ def command(
     Shows an address and a code to type there on any device, or an address to open in a browser whose
     last address is pasted here; then waits. Ctrl-C stops.
     """
+    if keep_alive and (name or way or account or as_json):
+        raise click.UsageError("--keep-alive is for every profile and goes with nothing else.")
     workspace = common.workspace()
     if keep_alive:
         return _keep_alive(workspace)
     profile_name, profile = chosen(workspace.settings, name)
+    oauth = _oauth(profile_name, profile)
     if account:
-        profile = _for_account(profile_name, profile, account)
+        wanted = oauth.model_copy(update={"account": account})
+        profile = profile.model_copy(update={"auth": profile.auth.model_copy(update={"oauth": wanted})})
     events = JsonLines(profile_name) if as_json else PlainLines(profile_name)
-    sign_in = SignIn(profile_name, profile, workspace.tokens, events)
-    may_ask = asker() is not None and not as_json
+    sign_in = SignIn(profile_name, profile, workspace.tokens, events, save=saver(workspace, profile_name))
+    try:
+        failure = _signed_in(workspace, sign_in, way, may_ask=asker() is not None and not as_json)
+    except (EngineError, StoreError) as error:
+        events.refused(error.what, error.why, error.remedy)
+        raise
+    if failure:
+        return _failed(events, sign_in, failure)
+    say.warning(workspace.warning)
+    if not as_json and workspace.settings.profiles[profile_name].auth.oauth != oauth:
+        say.talk(f"profile {profile_name} was changed: it signs in this way from now on")
+    return Exit.OK
+
+
+def _signed_in(workspace: Workspace, sign_in: SignIn, way: Way | None, *, may_ask: bool) -> Failure | None:
+    """Until it is done, or why it is not. Raises EngineError, StoreError and SettingsInvalid."""
+    workspace.tokens.prove(sign_in.name, sign_in.profile)
     while True:
         try:
             asyncio.run(_run(sign_in, way))
@@ -71,12 +106,11 @@ def command(
             if failure.cause is Cause.OAUTH_CODE_EXPIRED and may_ask:
                 if click.confirm("The code has ended. Show a new one?", default=True, err=True):
                     continue
-            elif failure.cause is Cause.ACCOUNT_DIFFERS and may_ask and _confirmed(failure):
+            elif failure.cause is Cause.ACCOUNT_DIFFERS and may_ask and _confirmed(sign_in.profile, failure):
                 asyncio.run(_confirm(sign_in))
-            else:
-                return _failed(events, sign_in, failure)
-        break
-    return _save(workspace, profile_name, sign_in.profile, quiet=as_json)
+                return None
+            return failure
+        return None
 
 
 async def _run(sign_in: SignIn, way: Way | None) -> None:
@@ -88,11 +122,16 @@ async def _confirm(sign_in: SignIn) -> None:
     await sign_in.confirm_account()
 
 
-def _confirmed(failure: Failure) -> bool:
+def _confirmed(profile: Profile, failure: Failure) -> bool:
     got, wanted = failure.facts["got"], failure.facts["wanted"]
+    mailbox = profile.auth.username or wanted
     say.talk(f"{got} signed in, and the profile is for {wanted}.")
     return click.confirm(
-        f"Is {wanted} a shared or delegated mailbox that {got} sends for?", default=False, err=True
+        f"Sign in as {got} from now on, and no more as {wanted}?"
+        if got.lower() == mailbox.lower()
+        else f"Does {got} send for {mailbox} (shared, delegated, or the same under another name)?",
+        default=False,
+        err=True,
     )
 
 
@@ -107,19 +146,16 @@ def _keep_alive(workspace: Workspace) -> Exit:
     return Exit.NOT_ALLOWED if any(done.values()) else Exit.OK
 
 
-def _for_account(name: str, profile: Profile, account: str) -> Profile:
-    from outmail.engine.errors import EngineError, Refusal
-
+def _oauth(name: str, profile: Profile) -> OAuth:
     oauth = profile.auth.oauth
-    if profile.auth.method != "oauth" or oauth is None:
-        raise EngineError(
-            Refusal.SETTINGS,
-            f"profile {name} has nobody to sign in",
-            f"its authentication is {profile.auth.method}",
-            "choose OAuth 2 for it: run outmail and edit the profile",
-        )
-    kept = oauth.model_copy(update={"account": account})
-    return profile.model_copy(update={"auth": profile.auth.model_copy(update={"oauth": kept})})
+    if profile.auth.method == "oauth" and oauth is not None:
+        return oauth
+    raise EngineError(
+        Refusal.SETTINGS,
+        f"profile {name} has nobody to sign in",
+        f"it does not sign in with OAuth (its authentication is {profile.auth.method})",
+        f"see whether it works: outmail check {name} (or choose OAuth 2: run outmail and edit the profile)",
+    )
 
 
 def _failed(events: JsonLines | PlainLines, sign_in: SignIn, failure: Failure) -> Exit:
@@ -135,15 +171,3 @@ def _explained(sign_in: SignIn, failure: Failure) -> Finding:
     from outmail.engine.wiring import context
 
     return diagnose(failure, context(sign_in.name, sign_in.profile))
-
-
-def _save(workspace: Workspace, name: str, profile: Profile, *, quiet: bool) -> Exit:
-    """Another way to sign in or another account belongs to the profile from now on."""
-    settings = workspace.settings
-    if profile == settings.profiles[name]:
-        return Exit.OK
-    workspace.save(settings.model_copy(update={"profiles": {**settings.profiles, name: profile}}))
-    say.warning(workspace.warning)
-    if not quiet:
-        say.talk(f"profile {name} was changed: it signs in this way from now on")
-    return Exit.OK

@@ -65,6 +65,10 @@ class JsonLines:
             {"error": finding.title, "answer": failure.words, "diagnosis": finding_json(finding)},
         )
 
+    def refused(self, what: str, why: str, remedy: str) -> None:
+        """Print the line that ends a sign-in which could not begin, or not be kept."""
+        self._line("failed", {"error": f"{what}: {why}", "answer": "", "remedy": remedy, "diagnosis": None})
+
     def _line(self, event: str, fields: Mapping[str, object]) -> None:
         say.result_json({"event": event, **fields})
         sys.stdout.flush()
@@ -96,21 +100,22 @@ class PlainLines:
         """Explain why it did not work."""
         if not sys.stderr.isatty():
             return
-        say.talk(
-            f"{say.coloured('✗' if say.can_show('✗', sys.stderr) else 'x', 'bad', sys.stderr)} not signed in"
-        )
+        say.talk(f"{'✗' if say.can_show('✗', sys.stderr) else 'x'} not signed in")
         for line in finding_lines(finding, 2):
             say.talk(line)
         if failure.words:
             for line in say.paragraph("said", failure.words, 2):
                 say.talk(line)
 
+    def refused(self, what: str, why: str, remedy: str) -> None:
+        """Say nothing: the error's own lines follow."""
+
     def _code(self, event: CodeShown) -> None:
         code = event.code
         self._picture(code.verification_uri_complete or code.verification_uri)
         say.talk("On any device with a browser:")
         say.talk(f"  1  open   {code.verification_uri}")
-        say.talk(f"  2  enter  {say.coloured(code.user_code, 'bold', sys.stderr)}")
+        say.talk(f"  2  enter  {code.user_code}")
         say.talk("")
         say.talk(f"Waiting for you until {_clock(event.until)}. Ctrl-C stops.")
         say.talk('The browser says "no access" or 53003? Stop, and sign in there:')

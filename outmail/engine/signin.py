@@ -19,14 +19,17 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from outmail.engine.errors import EngineError, Refusal
-from outmail.engine.oauth_defaults import APP_ONLY, refused_grant
+from outmail.engine.oauth_defaults import refused_grant
 from outmail.engine.wiring import oauth_route
+from store import contradictions_oauth
 from store.profiles import Profile
+from store.tokens import APP_ONLY
 from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
 from transports.oauth.base import Authority, BrowserRequest, DeviceCode, Granted, OAuthRoute
 
 if TYPE_CHECKING:
     from outmail.engine.tokens import Tokens
+    from store.tokens import Token
 
 Way = Literal["device", "browser", "app"]
 """How to sign in: a code on another device, a browser, or no person at all."""
@@ -102,7 +105,8 @@ class SignIn:
     """One sign-in of one profile, for a face to watch; every method may be cancelled at any time.
 
     `profile` is the profile as it should be saved afterwards: another way or a confirmed account
-    changes it.
+    changes it. `save` does that once the token is kept (see `signin_profile.saver`); without it, the
+    caller does.
     """
 
     def __init__(
@@ -112,6 +116,7 @@ class SignIn:
         tokens: Tokens,
         watch: Callable[[Event], None],
         *,
+        save: Callable[[Profile, Token], None] = lambda _profile, _token: None,
         open_authority: Callable[[OAuthRoute], Authority] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         env: Mapping[str, str] = os.environ,
@@ -120,6 +125,7 @@ class SignIn:
         self.profile = profile
         self._tokens = tokens
         self._watch = watch
+        self._save = save
         self._open = open_authority or _authority
         self._now = now
         self._env = env
@@ -136,12 +142,7 @@ class SignIn:
         way = way or way_of(self.profile)
         reason = why_not(self.profile, way)
         if reason:
-            raise EngineError(
-                Refusal.SETTINGS,
-                f"profile {self.name} cannot sign in this way",
-                reason[0].lower() + reason[1:].rstrip("."),
-                "choose another way, or change its authentication: run outmail and edit the profile",
-            )
+            raise self._refused(reason[0].lower() + reason[1:].rstrip("."))
         self._take_way(way)
         authority = self._open(oauth_route(self.profile))
         try:
@@ -180,7 +181,19 @@ class SignIn:
         changed: dict[str, object] = {**(alone if way == "app" else person)}
         if (oauth.grant in APP_ONLY) != (way == "app"):
             changed["scopes"] = None  # rights of a person are no rights of an app: the defaults fit
-        self.profile = _with_oauth(self.profile, oauth.model_copy(update=changed))
+        taken = _with_oauth(self.profile, oauth.model_copy(update=changed))
+        missing = contradictions_oauth.sign_in("", taken)
+        if missing:  # told now, not when the person has signed in and the profile cannot be saved
+            raise self._refused("; ".join(str(problem) for problem in missing))
+        self.profile = taken
+
+    def _refused(self, why: str) -> EngineError:
+        return EngineError(
+            Refusal.SETTINGS,
+            f"profile {self.name} cannot sign in this way",
+            why,
+            "choose another way, or change its authentication: run outmail and edit the profile",
+        )
 
     async def _device(self, authority: Authority) -> Granted:
         from transports.oauth import polling
@@ -259,7 +272,9 @@ class SignIn:
         return await self._keep(granted)
 
     async def _keep(self, granted: Granted) -> SignedIn:
+        """First the token, then the profile that it belongs to: a crash between them changes nothing yet."""
         token = await asyncio.to_thread(self._tokens.keep, self.name, self.profile, granted)
+        await asyncio.to_thread(self._save, self.profile, token)
         self._held = None
         done = SignedIn(token.account, token.expires_at)
         self._watch(done)

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from outmail.engine import token_rules as rules
-from outmail.engine.oauth_defaults import APP_ONLY
 from outmail.engine.token_rules import Ending
 from outmail.engine.token_supply import ProfileTokens, access_of, oauth_of
 from store.errors import ErrorKind, StoreError
 from store.profiles import OAuth, Profile
-from store.tokens import MemoryShelf, Token, TokenShelf, identity_of
+from store.tokens import APP_ONLY, MemoryShelf, Token, TokenShelf, identity_of
 from transports.base import TransportError
 from transports.oauth.base import Authority, Granted, OAuthRoute
 
@@ -91,6 +90,15 @@ class Tokens:
         self.memory.forget(identity)
         self.retry_at.pop(identity, None)
         return token
+
+    def prove(self, profile_name: str, profile: Profile) -> None:
+        """Whether a token could be kept, told before a person signs in. Blocks; raises StoreError."""
+        try:
+            with self.shelf.refreshing(identity_of(profile), f"a sign-in for {profile_name}", 0):
+                pass
+        except StoreError as error:
+            if error.kind is not ErrorKind.LOCKED:  # a renewal under way proves it too
+                raise
 
     def forget(self, profile: Profile) -> bool:
         """Sign out: drop the profile's token; whether there was one. Blocks; raises StoreError."""

@@ -153,6 +153,53 @@ async def test_the_confirmed_account_is_the_one_expected_from_then_on() -> None:
     assert kept_of_mailbox.kept == []
 
 
+async def test_signed_in_is_said_when_the_profile_is_saved_too() -> None:
+    sign_in, kept, events = signing_in(Part(account="boss@example.org"))
+    order: list[str] = []
+    sign_in._save = lambda profile, _token: order.append(f"saved {profile.auth.oauth.account}")  # type: ignore[union-attr]
+    sign_in._watch = lambda event: order.append(type(event).__name__)
+    with pytest.raises(TransportError):
+        await sign_in.run()
+    await sign_in.confirm_account()
+    assert order == ["CodeShown", "saved boss@example.org", "SignedIn"]
+
+    def full(_profile: Profile, _token: object) -> None:
+        raise OSError("no room")
+
+    sign_in, kept, events = signing_in(Part())
+    sign_in._save = full
+    with pytest.raises(OSError, match="no room"):
+        await sign_in.run()
+    assert len(kept.kept) == 1
+    assert not any(isinstance(event, SignedIn) for event in events)
+
+
+@pytest.mark.parametrize(
+    ("of", "way", "missing"),
+    [
+        (profile(grant="managed-identity", client_id=None), "device", "client_id"),
+        (
+            profile(
+                provider="custom",
+                token_url="https://x.example/t",
+                device_authorization_url="https://x.example/d",
+            ),
+            "browser",
+            "authorization_url",
+        ),
+    ],
+)
+async def test_what_another_way_lacks_is_told_before_anybody_signs_in(
+    of: Profile, way: Any, missing: str
+) -> None:
+    sign_in, _, events = signing_in(Part(), of)
+    with pytest.raises(EngineError) as told:
+        await sign_in.run(way)
+    assert missing in told.value.why
+    assert events == []
+    assert sign_in.profile == of
+
+
 async def test_nobody_to_confirm_is_a_defect_of_the_caller() -> None:
     sign_in, _, _ = signing_in(Part())
     with pytest.raises(RuntimeError):
