@@ -211,8 +211,8 @@ OAUTH_OWN = (
         title="Another account signed in than the profile's",
         cause="{got} signed in, and the profile is for {wanted}.",
         remedy=(
-            "Sign in again as {wanted}, best in a private browser window. If {wanted} is a shared mailbox "
-            "that {got} may send for, confirm it with the second command."
+            "Sign in again as {wanted}, best in a private browser window. If {got} is the same account under "
+            "another name, or sends for {mailbox} (shared, delegated), confirm it with the second command."
         ),
         when=lambda c: c.cause is Cause.ACCOUNT_DIFFERS,
         commands=(_SIGN_IN, "outmail signin {profile} --account {got}"),

@@ -51,7 +51,10 @@ def _confirmed(case: Case) -> bool:
 
 def _other_scope(case: Case) -> bool:
     """Does the server's JSON behind 334 ask for a scope that was neither asked for nor granted?"""
-    wanted = {s.rstrip("/") for s in case.failure.facts.get("oauth_scope", "").lower().split()}
+    facts = case.failure.facts
+    wanted = {s.rstrip("/") for s in facts.get("oauth_scope", "").lower().split()}
+    if wanted == {"mail"} and facts.get("oauth_status") == "401":
+        return False  # Dovecot says that of every token it refuses, where it is told no scope of its own
     asked = {s.rstrip("/") for s in " ".join(case.context.scopes).lower().split()}
     return bool(wanted) and not wanted & (asked | case.rights)
 
@@ -198,6 +201,18 @@ TOKENS = (
         ),
         when=lambda c: c.cause is Cause.AUTH_NO_COMMON_MECHANISM and c.oauth,
         commands=("{openssl}",),
+        who=SERVER_ADMIN,
+    ),
+    Entry(
+        id="token-other-account",
+        title="The token belongs to another account than the mailbox",
+        cause="It is {token_account}'s, and the profile sends as {mailbox}. The server said: {words}",
+        remedy=(
+            "Sign in again as {mailbox}, best in a private browser window. If {token_account} is to send for "
+            "it, the server's admin has to allow that."
+        ),
+        when=lambda c: _refused(c) and _another(c),
+        commands=(_SIGN_IN,),
         who=SERVER_ADMIN,
     ),
     Entry(
