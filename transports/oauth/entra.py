@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from transports.base import Cause
+from transports.base import Cause, TransportError
 from transports.http import Answer, HttpClient, OpenHttp
 from transports.oauth import answers, browser, polling
 from transports.oauth.base import BrowserRequest, DeviceCode, Granted, OAuthRoute, Pending
@@ -98,7 +98,9 @@ class EntraAuthority:
                 )
             )
 
-        await self._run(begin)
+        _, words = await self._run(begin)
+        if not made:
+            raise _not_taken(words)
         url, state = str(made["auth_uri"]), Secret(str(made["state"]))
         while len(self._flows) >= _MOST_REQUESTS:
             del self._flows[next(iter(self._flows))]
@@ -163,7 +165,7 @@ class EntraAuthority:
         """What the authority said, word for word; msal's own reading of it is not used."""
         heard, words = await self._run(question, public=public)
         if heard is None:
-            raise refused_settings("library", f"msal does not take these settings: {words}")
+            raise _not_taken(words)
         return heard
 
     async def _run(
@@ -209,6 +211,10 @@ class EntraAuthority:
                 raise refused_settings("certificate", str(exc)) from None
             return {"private_key": pair.private_key.reveal(), "public_certificate": pair.certificate}
         return self._route.client_secret.reveal() if self._route.client_secret else None
+
+
+def _not_taken(words: str) -> TransportError:
+    return refused_settings("library", f"msal does not take these settings: {words}")
 
 
 def _tenant(route: OAuthRoute) -> str:

@@ -119,6 +119,31 @@ async def test_a_code_that_was_used_is_refused_and_not_shown(server: EntraServer
     assert request.state.reveal() not in caught.text
 
 
+async def test_settings_that_msal_chokes_on_are_named(server: EntraServer, pki: Pki) -> None:
+    authority = EntraAuthority(route(server, pki, grant="authorization-code", account="half a pair \ud800"))
+    with fails() as caught:
+        await authority.browser_request()
+    await authority.close()
+    assert (caught.failure.cause, caught.failure.facts["what"]) == (Cause.OAUTH_SETTINGS, "library")
+
+
+async def test_what_was_sent_and_comes_back_is_not_shown(server: EntraServer, pki: Pki) -> None:
+    authority = EntraAuthority(route(server, pki, grant="authorization-code"))
+    request = await authority.browser_request()
+    verifier = request.verifier.reveal()
+    server.say("/token", refusal(9002313, "invalid_request", f"THE-CODE {verifier} REFRESH-OLD"))
+    for question in (authority.redeem(request, back(request)), authority.refresh(Secret("REFRESH-OLD"))):
+        with fails() as caught:
+            await question
+        assert "***" in caught.failure.words
+    assert "REFRESH-OLD" not in caught.text
+    with fails() as caught:
+        await authority.redeem(request, back(request))
+    await authority.close()
+    assert "THE-CODE" not in caught.text
+    assert verifier not in caught.text
+
+
 async def test_a_request_of_another_authority_is_refused(server: EntraServer, pki: Pki) -> None:
     first, second = (EntraAuthority(route(server, pki, grant="authorization-code")) for _ in range(2))
     request = await first.browser_request()
