@@ -6,6 +6,7 @@ Its key lives as long as the tenant and is never written anywhere.
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class Signer:
             "sub": account or app.client_id,
             "idtyp": "user" if account else "app",
             "wids": [_LIKE_REAL_ONES],
+            "uti": secrets.token_urlsafe(16),  # no two are the same, not even in one second
             **who,
         }
         return self._signed(issuer, claims, seconds)
