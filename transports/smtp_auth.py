@@ -11,25 +11,22 @@ import binascii
 import hashlib
 import hmac
 
-from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
+from transports.base import Cause, Scope, StepName
 from transports.routes import Login
 from transports.smtp_capabilities import Capabilities
+from transports.smtp_mechanisms import HIDDEN, LONGEST_LINE, b64, cannot, named
 from transports.smtp_replies import Reply, expect
 from transports.smtp_wire import Wire
 from transports.trace import OpenStep
 
-_LONGEST_LINE = 512
-"""RFC 5321, section 4.5.3.1.4, with CRLF; servers cut or refuse what is longer."""
-
 _REVEALING = frozenset({"PLAIN", "LOGIN"})
-_HIDDEN = "***"
 
 
 async def sign_in(wire: Wire, offered: Capabilities, login: Login, step: OpenStep, seconds: float) -> None:
     """Authenticate, each answer within `seconds`; raises TransportError of the scope sign-in."""
     for text in (login.username, login.password.reveal()):
         if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
-            raise _cannot(Cause.UNSAFE_TEXT, "user name and password must be valid Unicode without NUL")
+            raise cannot(Cause.UNSAFE_TEXT, "user name and password must be valid Unicode without NUL")
     encrypted = wire.tls is not None
     usable = choose(offered, login, encrypted=encrypted)
     wire.hide(_renderings(login))
@@ -46,48 +43,36 @@ async def sign_in(wire: Wire, offered: Capabilities, login: Login, step: OpenSte
 
 def choose(offered: Capabilities, login: Login, *, encrypted: bool) -> tuple[str, ...]:
     """The mechanisms to try, in order; raises TransportError where there is none that we may use."""
-    if not offered.mechanisms:
-        hint = "" if encrypted else "; many servers offer it after STARTTLS only"
-        raise _cannot(Cause.AUTH_NOT_OFFERED, f"the server offers no sign-in (AUTH){hint}")
+    names = named(offered, encrypted=encrypted)
     order = ("PLAIN", "LOGIN", "CRAM-MD5") if encrypted else ("CRAM-MD5", "PLAIN", "LOGIN")
     wanted = order if login.mechanism == "auto" else (login.mechanism.upper(),)
     common = tuple(m for m in wanted if m in offered.mechanisms)
     if not common:
-        raise _cannot(
+        raise cannot(
             Cause.AUTH_NO_COMMON_MECHANISM,
-            f"the server offers {', '.join(offered.mechanisms)}; we can use {', '.join(wanted)}",
-            mechanisms=", ".join(offered.mechanisms),
+            f"the server offers {names}; we can use {', '.join(wanted)}",
+            mechanisms=names,
         )
     if encrypted or login.insecure_without_tls:
         return common
     harmless = tuple(m for m in common if m not in _REVEALING)
     if not harmless:
-        raise _cannot(
+        raise cannot(
             Cause.AUTH_NEEDS_TLS,
             f"{common[0]} would send the password unencrypted",
-            mechanisms=", ".join(offered.mechanisms),
+            mechanisms=names,
         )
     return harmless
 
 
-def _cannot(cause: Cause, words: str, **facts: str) -> TransportError:
-    return TransportError(
-        Failure(StepName.AUTHENTICATE, Scope.SIGN_IN, Verdict.FIX_SETTINGS, cause, words=words, facts=facts)
-    )
-
-
-def _b64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
-
-
 def _plain(login: Login) -> str:
-    return _b64(f"\0{login.username}\0{login.password.reveal()}".encode())
+    return b64(f"\0{login.username}\0{login.password.reveal()}")
 
 
 def _renderings(login: Login) -> tuple[str, ...]:
     """Every form in which the password is about to travel."""
     password = login.password.reveal()
-    return (password, _b64(password.encode()), _plain(login))
+    return (password, b64(password), _plain(login))
 
 
 async def _exchange(wire: Wire, mechanism: str, login: Login, step: OpenStep, seconds: float) -> Reply:
@@ -101,18 +86,18 @@ async def _exchange(wire: Wire, mechanism: str, login: Login, step: OpenStep, se
 
 
 async def _start(wire: Wire, line: str, step: OpenStep, seconds: float, shown: str | None = None) -> Reply:
-    return await wire.command(line, step, seconds=seconds, shown=shown, shown_answer=_HIDDEN)
+    return await wire.command(line, step, seconds=seconds, shown=shown, shown_answer=HIDDEN)
 
 
 async def _respond(wire: Wire, response: str, step: OpenStep, seconds: float) -> Reply:
-    return await wire.command(response, step, seconds=seconds, shown=_HIDDEN, shown_answer=_HIDDEN)
+    return await wire.command(response, step, seconds=seconds, shown=HIDDEN, shown_answer=HIDDEN)
 
 
 async def _auth_plain(wire: Wire, login: Login, step: OpenStep, seconds: float) -> Reply:
     response = _plain(login)
     line = f"AUTH PLAIN {response}"
-    if len(line) + 2 <= _LONGEST_LINE:
-        reply = await _start(wire, line, step, seconds, f"AUTH PLAIN {_HIDDEN}")
+    if len(line) + 2 <= LONGEST_LINE:
+        reply = await _start(wire, line, step, seconds, f"AUTH PLAIN {HIDDEN}")
     else:
         reply = await _start(wire, "AUTH PLAIN", step, seconds)
     if reply.code == 334:
@@ -125,7 +110,7 @@ async def _auth_login(wire: Wire, login: Login, step: OpenStep, seconds: float) 
     for text in (login.username, login.password.reveal()):
         if reply.code != 334:
             return reply
-        reply = await _respond(wire, _b64(text.encode()), step, seconds)
+        reply = await _respond(wire, b64(text), step, seconds)
     return await _finish(wire, reply, step, seconds)
 
 
@@ -138,7 +123,7 @@ async def _auth_cram_md5(wire: Wire, login: Login, step: OpenStep, seconds: floa
     except (binascii.Error, ValueError):
         return await _finish(wire, reply, step, seconds)
     digest = hmac.new(login.password.reveal().encode(), challenge, hashlib.md5).hexdigest()
-    response = _b64(f"{login.username} {digest}".encode())
+    response = b64(f"{login.username} {digest}")
     wire.hide([response, digest])
     return await _finish(wire, await _respond(wire, response, step, seconds), step, seconds)
 
@@ -146,5 +131,5 @@ async def _auth_cram_md5(wire: Wire, login: Login, step: OpenStep, seconds: floa
 async def _finish(wire: Wire, reply: Reply, step: OpenStep, seconds: float) -> Reply:
     """Cancel (RFC 4954, section 4) where the server asks on after everything was said."""
     if reply.code == 334:
-        return await wire.command("*", step, seconds=seconds, shown_answer=_HIDDEN)
+        return await wire.command("*", step, seconds=seconds, shown_answer=HIDDEN)
     return reply

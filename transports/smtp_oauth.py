@@ -16,17 +16,14 @@ from transports.base import NOTHING, Cause, Failure, Scope, StepName, TransportE
 from transports.routes import Bearer, ServerAddress
 from transports.secret import Secret
 from transports.smtp_capabilities import Capabilities
+from transports.smtp_mechanisms import HIDDEN, LONGEST_LINE, b64, cannot, named
 from transports.smtp_replies import Reply, refusal
 from transports.smtp_wire import Wire
 from transports.trace import OpenStep, harmless, masked
 
-_LONGEST_LINE = 512
-"""RFC 5321, section 4.5.3.1.4, with CRLF; servers refuse a longer AUTH line, whatever RFC 4954 allows."""
-
 _LONGEST_RESPONSE = 12288
 """RFC 4954, section 4, with CRLF: an authentication exchange's line."""
 
-_HIDDEN = "***"
 _LONGEST_CHALLENGE = 4096
 _ORDER = ("XOAUTH2", "OAUTHBEARER")
 """XOAUTH2 first: it is the one that Microsoft and Google document."""
@@ -84,25 +81,22 @@ async def sign_in(dialogue: Dialogue, bearer: Bearer, token: Secret) -> None:
 
 def choose(offered: Capabilities, *, encrypted: bool) -> tuple[str, ...]:
     """The mechanisms to try, in order; raises TransportError where there is none that we may use."""
-    if not offered.mechanisms:
-        hint = "" if encrypted else "; many servers offer it after STARTTLS only"
-        raise _cannot(Cause.AUTH_NOT_OFFERED, f"the server offers no sign-in (AUTH){hint}")
-    names = ", ".join(offered.mechanisms)
+    names = named(offered, encrypted=encrypted)
     common = tuple(m for m in _ORDER if m in offered.mechanisms)
     if not common:
         words = f"the server offers {names}, and no sign-in by token ({' or '.join(_ORDER)})"
-        raise _cannot(Cause.AUTH_NO_COMMON_MECHANISM, words, mechanisms=names)
+        raise cannot(Cause.AUTH_NO_COMMON_MECHANISM, words, mechanisms=names)
     if not encrypted:
-        raise _cannot(Cause.AUTH_NEEDS_TLS, f"{common[0]} would send the token unencrypted", mechanisms=names)
+        raise cannot(Cause.AUTH_NEEDS_TLS, f"{common[0]} would send the token unencrypted", mechanisms=names)
     return common
 
 
 def response(mechanism: str, username: str, token: Secret, server: ServerAddress) -> str:
     """The client's one response, in base64: Google's XOAUTH2 protocol, or RFC 7628, section 3.1."""
     if mechanism == "XOAUTH2":
-        return _b64(f"user={username}\x01auth=Bearer {token.reveal()}\x01\x01")
+        return b64(f"user={username}\x01auth=Bearer {token.reveal()}\x01\x01")
     name = username.replace("=", "=3D").replace(",", "=2C")  # a saslname, RFC 5801, section 4
-    return _b64(
+    return b64(
         f"n,a={name},\x01host={server.host}\x01port={server.port}\x01auth=Bearer {token.reveal()}\x01\x01"
     )
 
@@ -110,12 +104,12 @@ def response(mechanism: str, username: str, token: Secret, server: ServerAddress
 def _check(username: str, token: Secret) -> None:
     """What would break out of the response's fields never goes into one."""
     if not username or any(ord(c) < 32 or ord(c) == 127 or "\ud800" <= c <= "\udfff" for c in username):
-        raise _cannot(Cause.UNSAFE_TEXT, "the user name is empty or has control characters")
+        raise cannot(Cause.UNSAFE_TEXT, "the user name is empty or has control characters")
     text = token.reveal()
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise _cannot(Cause.UNSAFE_TEXT, "the access token has letters that no token has")
+        raise cannot(Cause.UNSAFE_TEXT, "the access token has letters that no token has")
     if len(text) > _LONGEST_RESPONSE * 3 // 4 - len(username) - 300:
-        raise _cannot(Cause.OAUTH_NOT_STANDARD, "the access token is too long for SMTP", what="huge")
+        raise cannot(Cause.OAUTH_NOT_STANDARD, "the access token is too long for SMTP", what="huge")
 
 
 async def _try(dialogue: Dialogue, usable: tuple[str, ...], username: str, token: Secret) -> Refused | None:
@@ -124,7 +118,7 @@ async def _try(dialogue: Dialogue, usable: tuple[str, ...], username: str, token
     for mechanism in usable:
         dialogue.step.facts["mechanism"] = mechanism
         line = response(mechanism, username, token, dialogue.server)
-        secrets = (token.reveal(), _b64(token.reveal()), line)
+        secrets = (token.reveal(), b64(token.reveal()), line)
         dialogue.wire.hide(secrets)
         refused = await _exchange(dialogue, mechanism, line, secrets)
         if refused is None:
@@ -141,15 +135,15 @@ async def _exchange(
     step, seconds = dialogue.step, dialogue.seconds
 
     async def say(text: str, shown: str | None = None) -> Reply:
-        return await dialogue.wire.command(text, step, seconds=seconds, shown=shown, shown_answer=_HIDDEN)
+        return await dialogue.wire.command(text, step, seconds=seconds, shown=shown, shown_answer=HIDDEN)
 
     inline = f"AUTH {mechanism} {line}"
-    if len(inline) + 2 <= _LONGEST_LINE:
-        reply = await say(inline, f"AUTH {mechanism} {_HIDDEN}")
+    if len(inline) + 2 <= LONGEST_LINE:
+        reply = await say(inline, f"AUTH {mechanism} {HIDDEN}")
     else:
         reply = await say(f"AUTH {mechanism}")
         if reply.code == 334:
-            reply = await say(line, _HIDDEN)
+            reply = await say(line, HIDDEN)
     if reply.code == 235:
         return None
     if reply.code != 334:
@@ -195,13 +189,3 @@ def _failure(refused: Refused) -> Failure:
     found = refusal(StepName.AUTHENTICATE, Scope.SIGN_IN, refused.reply)
     words = f"{found.words} ({refused.challenge})" if refused.challenge else found.words
     return replace(found, words=words, facts=MappingProxyType({**found.facts, **refused.facts}))
-
-
-def _cannot(cause: Cause, words: str, **facts: str) -> TransportError:
-    return TransportError(
-        Failure(StepName.AUTHENTICATE, Scope.SIGN_IN, Verdict.FIX_SETTINGS, cause, words=words, facts=facts)
-    )
-
-
-def _b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode("ascii")
