@@ -31,6 +31,7 @@ _TRANSIENT = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 _TRANSIENT_AADSTS = frozenset(
     {"90033", "90006", "90012", "90024", "50033", "50087", "90090", "90055", "50196"}
 )  # Entra's own troubles and its throttling: the same request works later
+_DECLINED_CONSENT = "65004"
 _SHARED = frozenset({"common", "organizations", "consumers"})
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ENTRA = re.compile(r"https://(?P<host>[^/]+)/(?P<tenant>[^/]+)/v2\.0/?")
@@ -148,8 +149,7 @@ def refused(
     described = data.get("error_description")
     words = described if isinstance(described, str) and described.strip() else error
     codes = data.get("error_codes")
-    number = _AADSTS.search(words)
-    aadsts = number[1] if number else ""
+    aadsts = aadsts_in(words)
     if not aadsts and isinstance(codes, list) and codes and isinstance(codes[0], int):
         aadsts = str(codes[0])
     facts = {
@@ -167,7 +167,7 @@ def refused(
         ).failure
     passing = status == 429 or status >= 500 or error in _TRANSIENT or aadsts in _TRANSIENT_AADSTS
     cause = Cause.OAUTH_REFUSED
-    if error in {"access_denied", "authorization_declined"} and aadsts in {"", "65004", "70000"}:
+    if declined(error, aadsts):
         cause = Cause.OAUTH_DECLINED
     elif error in {"expired_token", "code_expired"} or aadsts in {"70019", "70020"}:
         cause = Cause.OAUTH_CODE_EXPIRED
@@ -175,6 +175,19 @@ def refused(
         cause = Cause.OAUTH_UNAVAILABLE
     verdict = Verdict.RETRY if passing else Verdict.FIX_SETTINGS
     return Failure(StepName.TOKEN, Scope.SIGN_IN, verdict, cause, words=shown, facts=MappingProxyType(facts))
+
+
+def aadsts_in(words: str) -> str:
+    """The number of Entra's error in its words, as "65004"; "" where there is none."""
+    number = _AADSTS.search(words)
+    return number[1] if number else ""
+
+
+def declined(error: str, aadsts: str) -> bool:
+    """Whether the person said no, by either standard's name (RFC 6749, 4.1.2.1; RFC 8628, 3.5) or Entra's."""
+    return aadsts == _DECLINED_CONSENT or (
+        error in {"access_denied", "authorization_declined"} and aadsts in {"", "70000"}
+    )
 
 
 def _identity(token: object, route: OAuthRoute, nonce: str | None) -> Mapping[str, object]:

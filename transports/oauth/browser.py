@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
 from transports.base import Cause, TransportError
-from transports.oauth.answers import same_issuer
+from transports.oauth.answers import aadsts_in, declined, same_issuer
 from transports.oauth.base import BrowserRequest
 from transports.oauth.failures import failed
 from transports.secret import Secret
@@ -21,7 +21,6 @@ from transports.trace import harmless
 
 _LONGEST = 32 * 1024
 _OURS = ("code", "state", "iss", "error")
-_DECLINED = frozenset({"access_denied", "consent_required", "authorization_declined"})
 
 
 def new_secret() -> Secret:
@@ -79,7 +78,8 @@ def _fields(answer: str) -> Mapping[str, str]:
     if len(text) > _LONGEST or "=" not in text:
         return {}
     try:
-        parts = urlsplit(text if "://" in text or text.startswith("?") else f"?{text.lstrip('#/')}")
+        # An address bar may keep http:// to itself; what has neither ? nor # is the query alone.
+        parts = urlsplit(text if "?" in text or "#" in text else f"?{text.lstrip('/')}")
         found = parse_qs(parts.query or parts.fragment, keep_blank_values=True, max_num_fields=50)
     except ValueError:
         return {}
@@ -90,10 +90,7 @@ def _fields(answer: str) -> Mapping[str, str]:
 
 
 def _refused(error: str, description: str) -> TransportError:
-    words = harmless(" ".join((description or error).split()))
-    number = words.partition("AADSTS")[2][:9]
-    aadsts = "".join(c for c in number.partition(":")[0] if c.isdigit())
-    cause = Cause.OAUTH_DECLINED if error in _DECLINED and not aadsts else Cause.OAUTH_REFUSED
-    if aadsts == "65004":
-        cause = Cause.OAUTH_DECLINED
+    words = " ".join((description or error).split())
+    aadsts = aadsts_in(words)
+    cause = Cause.OAUTH_DECLINED if declined(error, aadsts) else Cause.OAUTH_REFUSED
     return failed(cause, words, error=harmless(error, 100), aadsts=aadsts)
