@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from store import atomic
-from store.errors import ErrorKind, StoreError, cannot_read
+from store.errors import ErrorKind, StoreError, cannot_read, shell
 from store.lock import locked
 from store.paths import private_folder
 from store.profiles import Profile, Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from store.vault import Vault
 
 RECORD = "token/"
@@ -166,11 +168,15 @@ class TokenStore:
                 f"nothing was saved in {self._vault.files.folder} yet",
                 "save the profile first: run outmail, or outmail profile import FILE",
             )
-        path = private_folder(self._vault.files.folder) / f"signin-{identity}.lock"
-        with locked(path, who, wait, _RENEWED):
-            atomic.sweep(path)
-            stamp = self._stamp()
-            atomic.prove_room(path, LIMIT + (stamp[2] if stamp else 0))
+        with contextlib.ExitStack() as stack:
+            try:
+                path = private_folder(self._vault.files.folder) / f"signin-{identity}.lock"
+                stack.enter_context(locked(path, who, wait, _RENEWED))
+                atomic.sweep(path)
+                stamp = self._stamp()
+                atomic.prove_room(path, LIMIT + (stamp[2] if stamp else 0))
+            except StoreError as error:
+                raise _unchanged(error, self._vault.files.folder) from error
             yield
 
     def _all(self) -> dict[str, Token]:
@@ -195,6 +201,19 @@ class TokenStore:
         except OSError as error:
             raise cannot_read(path, error) from error
         return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _unchanged(error: StoreError, folder: Path) -> StoreError:
+    """What could not be written is a lock that nobody knows: a person is told of the sign-in."""
+    if error.kind not in {ErrorKind.FULL, ErrorKind.NOT_WRITABLE}:
+        return error
+    full = error.kind is ErrorKind.FULL
+    return StoreError(
+        error.kind,
+        "the sign-in was not changed",
+        f"the disk of {folder} is full" if full else f"{folder}: {error.why}",
+        f"make room (df -h {shell(folder)}) and try again" if full else error.remedy,
+    )
 
 
 class MemoryShelf:

@@ -218,12 +218,20 @@ OAUTH_OWN = (
         commands=(_SIGN_IN, "outmail signin {profile} --account {got}"),
     ),
     Entry(
+        id="token-being-renewed",
+        title="Another outmail has been renewing the sign-in for long",
+        cause="One process at a time renews a sign-in, and this one waited in vain: {words}",
+        remedy="Try again in a minute. If that process hangs, end it: nothing of the sign-in is lost by it.",
+        when=lambda c: c.cause is Cause.TOKEN_NOT_KEPT and c.failure.facts.get("store") == "locked",
+        commands=(_CHECK,),
+    ),
+    Entry(
         id="token-not-kept",
-        title="The sign-in worked, and could not be kept",
-        cause="The token could not be written to the disk of this machine: {words}",
-        remedy="Make room or mend the rights of outmail's folder, then sign in again.",
+        title="The token cannot be kept on this machine",
+        cause="A new token has to reach the disk before it is used, and cannot: {words}",
+        remedy="Make room, or mend the rights of outmail's folder, then look again.",
         when=lambda c: c.cause is Cause.TOKEN_NOT_KEPT,
-        commands=("df -h", "outmail status", _SIGN_IN),
+        commands=("df -h", "outmail status", _CHECK),
     ),
 )
 

@@ -99,6 +99,7 @@ class Climb:
                 await self._tokens.token()
                 if self._tokens.last:
                     describe_token(step, self._tokens.last, self._tokens.origin)
+                    step.warning = self._tokens.warning
         except TransportError as error:
             return error
         return None

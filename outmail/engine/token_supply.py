@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from outmail.engine import token_rules as rules
@@ -36,14 +37,14 @@ _KEEP_OLD = frozenset({"microsoft", "google"})
 class ProfileTokens:
     """The tokens of one profile for one connection: a transports.routes.TokenSupply.
 
-    `last` is the token given out, `origin` where it came from, and `warning` a sentence about what
-    went wrong beside it, "" where nothing did.
+    `last` is the token given out, `origin` where it came from, and `warning` what went wrong beside
+    it, None where nothing did.
     """
 
     def __init__(self, tokens: Tokens, name: str, profile: Profile) -> None:
         self.last: Token | None = None
         self.origin: Origin = "cached"
-        self.warning = ""
+        self.warning: Failure | None = None
         self._tokens = tokens
         self._name = name
         self._profile = profile
@@ -131,7 +132,7 @@ class ProfileTokens:
             else:
                 return
         self._tokens.memory.put(token)
-        self.warning = f"the token is not kept beyond this run: {trouble}"
+        self.warning = _disk(trouble, "the token is not kept beyond this run: ").failure
 
     async def _failed(
         self, error: TransportError, kept: Token | None, refused: Secret | None, trouble: StoreError | None
@@ -141,7 +142,9 @@ class ProfileTokens:
         if failure.verdict is Verdict.RETRY:
             if kept is not None and rules.usable(kept, now) and refused is None:
                 self._tokens.retry_at[self._identity] = now + _RETRY_AFTER
-                self.warning = f"the token could not be renewed yet: {failure.words or failure.cause.value}"
+                self.warning = replace(
+                    failure, words=f"it could not be renewed yet: {failure.words or failure.cause.value}"
+                )
                 return self._give(kept, "cached")
             raise error
         words = rules.wants_person(failure)
@@ -164,7 +167,7 @@ class ProfileTokens:
     def _unkept(self, kept: Token | None, refused: Secret | None, error: StoreError) -> Secret:
         """No renewal where its result could not be kept or another renews: the token at hand, or none."""
         if kept is not None and refused is None and rules.usable(kept, self._tokens.now()):
-            self.warning = f"the token was not renewed: {error}"
+            self.warning = _disk(error, "it was not renewed: ").failure
             return self._give(kept, "cached")
         raise _disk(error) from error
 
@@ -208,11 +211,17 @@ def oauth_of(profile: Profile) -> OAuth:
     return profile.auth.oauth
 
 
-def _failure(cause: Cause, words: str, verdict: Verdict = Verdict.FIX_SETTINGS) -> TransportError:
-    return TransportError(Failure(StepName.TOKEN, Scope.SIGN_IN, verdict, cause, words=harmless(words)))
+def _failure(
+    cause: Cause, words: str, verdict: Verdict = Verdict.FIX_SETTINGS, store: str = ""
+) -> TransportError:
+    facts = MappingProxyType({"store": store} if store else {})
+    return TransportError(
+        Failure(StepName.TOKEN, Scope.SIGN_IN, verdict, cause, words=harmless(words), facts=facts)
+    )
 
 
-def _disk(error: StoreError) -> TransportError:
+def _disk(error: StoreError, before: str = "") -> TransportError:
+    """The store's trouble with a token; the fact `store` says which, for the explanation."""
     passing = error.kind in {ErrorKind.LOCKED, ErrorKind.FULL}
     verdict = Verdict.RETRY if passing else Verdict.FIX_SETTINGS
-    return _failure(Cause.TOKEN_NOT_KEPT, str(error), verdict)
+    return _failure(Cause.TOKEN_NOT_KEPT, f"{before}{error}", verdict, error.kind.value)

@@ -146,6 +146,13 @@ OWN_ROWS = (
         wanted="desk@example.org",
         got="boss@example.org",
     ),
+    seen(
+        "token-being-renewed",
+        Cause.TOKEN_NOT_KEPT,
+        words="by ann (process 7)",
+        shows=("(process 7)",),
+        store="locked",
+    ),
     seen("token-not-kept", Cause.TOKEN_NOT_KEPT, words="No space left on device", shows=("No space left",)),
 )
 

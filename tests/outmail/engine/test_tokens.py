@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,12 +12,13 @@ from pydantic import SecretStr
 
 from outmail.engine.tokens import Tokens
 from store import certificate
-from store.errors import ErrorKind, StoreError
+from store.errors import ErrorKind
 from store.profiles import Profile
-from store.tokens import MemoryShelf, Token, TokenStore, identity_of
+from store.tokens import TokenStore, identity_of
 from tests.outmail.engine.token_fakes import (
     Clock,
     FakeAuthority,
+    Shelf,
     app_profile,
     granted,
     profile,
@@ -52,26 +51,6 @@ def refresh_of(desk: Tokens, of: Profile | None = None) -> str | None:
     return token.refresh_token.get_secret_value() if token and token.refresh_token else None
 
 
-class Shelf(MemoryShelf):
-    """A shelf on a disk that refuses to take a token, or even the lock."""
-
-    def __init__(self, lock: ErrorKind | None = None, put: ErrorKind | None = None) -> None:
-        super().__init__()
-        self.lock, self.refuse = lock, put
-
-    def put(self, token: Token) -> None:
-        if self.refuse:
-            raise StoreError(self.refuse, "settings.vault was not saved", "the disk is full")
-        super().put(token)
-
-    @contextmanager
-    def refreshing(self, identity: str, who: str, wait: float) -> Iterator[None]:
-        if self.lock:
-            raise StoreError(self.lock, "the lock was not taken", "read-only file system")
-        with super().refreshing(identity, who, wait):
-            yield
-
-
 async def test_a_kept_token_is_used_and_nobody_is_asked(desk: Tokens, authority: FakeAuthority) -> None:
     desk.keep("p0", profile(), granted())
     supply = desk.supply("p0", profile())
@@ -96,7 +75,7 @@ async def test_renewed_before_its_end_and_written_first(
     clock.pass_(minutes=55)
     supply = desk.supply("p0", profile())
     assert (await supply.token()).reveal() == "access-1"
-    assert (supply.origin, supply.warning) == ("refreshed", "")
+    assert (supply.origin, supply.warning) == ("refreshed", None)
     assert authority.asked == ["refresh-0"]
     assert refresh_of(desk) == "refresh-1"
     assert authority.closed == 1
@@ -135,7 +114,8 @@ async def test_a_passing_failure_leaves_the_token_at_hand(
     clock.pass_(minutes=57)
     supply = desk.supply("p0", profile())
     assert (await supply.token()).reveal() == "access-0"
-    assert "503" in supply.warning
+    assert supply.warning
+    assert "503" in supply.warning.words
     await desk.supply("p0", profile()).token()
     assert len(authority.asked) == 1  # not asked again with each mail
     clock.pass_(seconds=31)
@@ -194,7 +174,8 @@ async def test_app_only_where_nothing_can_be_written(clock: Clock, authority: Fa
     desk = tokens(Shelf(lock=ErrorKind.NOT_WRITABLE), authority, clock)
     supply = desk.supply("p1", app_profile())
     assert (await supply.token()).reveal() == "access-1"
-    assert "not kept beyond this run" in supply.warning
+    assert supply.warning
+    assert "not kept beyond this run" in supply.warning.words
     assert (await desk.supply("p1", app_profile()).token()).reveal() == "access-1"
     assert len(authority.asked) == 1
 
@@ -243,7 +224,8 @@ async def test_a_rotation_that_the_disk_refused_is_used_by_this_process(
     clock.pass_(hours=2)
     supply = desk.supply("p0", profile())
     assert (await supply.token()).reveal() == "access-1"
-    assert "the disk is full" in supply.warning
+    assert supply.warning
+    assert "the disk is full" in supply.warning.words
     clock.pass_(hours=2)
     shelf.refuse = None
     assert (await desk.supply("p0", profile()).token()).reveal() == "access-2"

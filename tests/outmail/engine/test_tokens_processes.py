@@ -14,7 +14,17 @@ import pytest
 
 from store.profiles import Profile
 from store.tokens import Token, TokenStore, identity_of
-from tests.outmail.engine.token_fakes import Clock, FakeAuthority, granted, opened, profile, tokens, vault
+from tests.outmail.engine.token_fakes import (
+    START,
+    Clock,
+    FakeAuthority,
+    granted,
+    opened,
+    profile,
+    tokens,
+    vault,
+)
+from tests.store.test_crash import killed_at
 from transports.oauth.base import Granted
 from transports.secret import Secret
 
@@ -131,6 +141,28 @@ def test_killed_in_a_renewal(tmp_path: Path, moment: str) -> None:
     else:
         assert (after.asked, supply.origin) == (["refresh-0"], "refreshed")
     assert desk.state(of).signed_in
+
+
+def test_killed_before_any_call_of_a_renewal(tmp_path: Path) -> None:
+    """Not at moments that somebody thought of: before each call to the disk, one after the other."""
+    clock, of, kept = Clock(), profile(), set()
+    for point in range(200):
+        folder = tmp_path / str(point)
+        clock.time = START
+        tokens(vault(folder, of), FakeAuthority(), clock).keep("p0", of, granted())
+        clock.pass_(hours=2)
+        renewal = tokens(opened(folder), FakeAuthority(), clock).supply("p0", of)
+        killed = killed_at(point, lambda supply=renewal: asyncio.run(supply.token()))  # type: ignore[misc]
+        desk = tokens(opened(folder), FakeAuthority(), clock, wait=0)
+        kept.add(_refresh(desk.shelf.get(identity_of(of))))
+        assert asyncio.run(desk.supply("p0", of).token()).reveal() == "access-1"
+        assert desk.state(of).signed_in
+        assert _refresh(desk.shelf.get(identity_of(of))) == "refresh-1"
+        if not killed:
+            break
+    assert point > 10, "the renewal reached the disk"
+    assert not killed, "the renewal has no end"
+    assert kept == {"refresh-0", "refresh-1"}
 
 
 def _refresh(token: Token | None) -> str:

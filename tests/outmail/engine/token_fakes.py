@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from outmail.engine.tokens import Tokens
+from store.errors import ErrorKind, StoreError
 from store.keys import KeyOptions
 from store.profiles import Auth, OAuth, Profile, Settings, Smtp
-from store.tokens import TokenShelf, TokenStore
+from store.tokens import MemoryShelf, Token, TokenShelf, TokenStore
 from store.vault import Vault
 from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
 from transports.oauth.base import Authority, BrowserRequest, DeviceCode, Granted, OAuthRoute, Pending
@@ -76,6 +78,26 @@ class FakeAuthority:
 
     async def close(self) -> None:
         self.closed += 1
+
+
+class Shelf(MemoryShelf):
+    """A shelf on a disk that refuses to take a token, or even the lock."""
+
+    def __init__(self, lock: ErrorKind | None = None, put: ErrorKind | None = None) -> None:
+        super().__init__()
+        self.lock, self.refuse = lock, put
+
+    def put(self, token: Token) -> None:
+        if self.refuse:
+            raise StoreError(self.refuse, "settings.vault was not saved", "the disk is full")
+        super().put(token)
+
+    @contextmanager
+    def refreshing(self, identity: str, who: str, wait: float) -> Iterator[None]:
+        if self.lock:
+            raise StoreError(self.lock, "the lock was not taken", "read-only file system")
+        with super().refreshing(identity, who, wait):
+            yield
 
 
 def route(_profile: Profile) -> OAuthRoute:

@@ -1,0 +1,28 @@
+"""The steps `token` and `account` of a check, where the sign-in has trouble of its own."""
+
+from __future__ import annotations
+
+import socket
+
+from outmail.engine.check import check
+from outmail.engine.report import Progress
+from store.errors import ErrorKind
+from store.profiles import Smtp
+from tests.outmail.engine.token_fakes import Clock, FakeAuthority, Shelf, granted, profile, tokens
+from transports.base import Status, StepName
+
+
+async def test_a_check_warns_of_a_token_that_could_not_be_renewed() -> None:
+    shelf, one, clock, seen = Shelf(), profile(), Clock(), list[Progress]()
+    desk = tokens(shelf, FakeAuthority(), clock)
+    desk.keep("p0", one, granted())
+    shelf.lock = ErrorKind.FULL
+    clock.pass_(minutes=57)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+    closed = one.model_copy(update={"smtp": Smtp(host="127.0.0.1", port=port)})
+    report = await check("p0", closed, watch=seen.append, tokens=desk)
+    (token,) = [p for p in report.servers[0].steps if p.step.name is StepName.TOKEN]
+    assert token.step.status is Status.WARN
+    assert token.finding
+    assert token.finding.id == "token-not-kept"
