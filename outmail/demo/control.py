@@ -8,100 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
-from outmail.demo.faults import UnknownFault
-from outmail.demo.tenant import PracticeTenant
-from transports.trace import harmless
-
-Answer = dict[str, object]
+from outmail.demo.commands import COMMANDS, Answer, Control
 
 LONGEST_LINE = 4096
 """Bytes of a command line; what is longer is refused unread."""
 MOST_CLIENTS = 8
 IDLE_SECONDS = 600.0
-_MOST_LISTED = 20
-
-COMMANDS = {
-    "fault": "fault SERVER [FAULT]: give a server a fault ('none' mends it), or say which it has",
-    "faults": "faults: every fault with its meaning and the servers on which it can be seen",
-    "mails": "mails [N]: the last N mails that arrived (20 unless told, 100 at most)",
-    "help": "help: this list",
-    "quit": "quit: end the practice tenant",
-}
-
-
-class Control:
-    """Understands the commands; `quit` is called when somebody asks for the end."""
-
-    def __init__(self, tenant: PracticeTenant, quit_: Callable[[], None]) -> None:
-        self._tenant = tenant
-        self._quit = quit_
-
-    def answer(self, line: bytes) -> Answer:
-        """What a line of any bytes gets: an object with "ok", and with "error" and "known" if it is false."""
-        words = line.decode("utf-8", "replace").split()
-        match words:
-            case ["fault", server]:
-                return self._fault(server)
-            case ["fault", server, fault]:
-                return self._set_fault(server, fault)
-            case ["fault", *_]:
-                return _error("fault takes a server and a fault", self._tenant.ports)
-            case ["faults"]:
-                return self._faults()
-            case ["mails"]:
-                return self._mails(_MOST_LISTED)
-            case ["mails", number] if number.isascii() and number.isdigit() and len(number) <= 3:
-                return self._mails(min(int(number), 100))
-            case ["mails", *_]:
-                return _error("mails takes a number from 0 to 100, or nothing", ["mails", "mails 5"])
-            case ["help"]:
-                return {"ok": True, "commands": COMMANDS}
-            case ["quit"]:
-                self._quit()
-                return {"ok": True, "quitting": True}
-            case []:
-                return _error("an empty line is no command", COMMANDS)
-            case [("help" | "faults" | "quit") as command, *_]:
-                return _error(f"{command} takes nothing", COMMANDS)
-            case [command, *_]:
-                return _error(f"there is no command {_short(command)!r}", COMMANDS)
-        raise AssertionError(words)  # pragma: no cover - the cases above are all there are
-
-    def _fault(self, server: str) -> Answer:
-        now = self._tenant.faults().get(server)
-        if now is None:
-            return _error(f"there is no server {_short(server)!r}", self._tenant.ports)
-        return {"ok": True, "server": server, "fault": now}
-
-    def _set_fault(self, server: str, fault: str) -> Answer:
-        try:
-            self._tenant.set_fault(server, fault)
-        except UnknownFault as error:
-            return _error(_short(str(error), 300), error.known)
-        except OSError as error:
-            return _error(f"the port could not be opened again: {error.strerror}", ["none"])
-        return {"ok": True, "server": server, "fault": fault, "means": self._tenant.describe(server, fault)}
-
-    def _faults(self) -> Answer:
-        seen: dict[tuple[str, str], list[str]] = {}
-        for server in self._tenant.ports.values():
-            for fault in server.faults.values():
-                seen.setdefault((fault.id, fault.description), []).append(server.name)
-        return {
-            "ok": True,
-            "now": self._tenant.faults(),
-            "faults": [
-                {"fault": fault, "means": means, "servers": servers}
-                for (fault, means), servers in seen.items()
-            ],
-        }
-
-    def _mails(self, most: int) -> Answer:
-        mails = self._tenant.mails[-most:] if most else ()
-        return {"ok": True, "kept": len(self._tenant.mails), "mails": [mail.listing() for mail in mails]}
 
 
 def as_line(answer: Answer) -> bytes:
@@ -208,12 +122,3 @@ def _answers(path: Path) -> bool:
         except OSError:
             return False  # nothing there, or what a tenant that was killed left behind
         return True
-
-
-def _short(text: str, longest: int = 60) -> str:
-    return harmless(text, longest)
-
-
-def _error(words: str, known: object) -> Answer:
-    listed = list(known) if isinstance(known, dict | list | tuple) else []
-    return {"ok": False, "error": words, "known": listed}

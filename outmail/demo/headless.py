@@ -15,7 +15,8 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from outmail.demo.control import TOO_LONG, Answer, LineReader, as_line
+from outmail.demo.commands import Answer
+from outmail.demo.control import TOO_LONG, LineReader, as_line
 from outmail.demo.session import DemoSession
 from store.keys import KeyOptions
 

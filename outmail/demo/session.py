@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from outmail.demo.control import Control, ControlSocket
+from outmail.demo.commands import Control
+from outmail.demo.control import ControlSocket
 from outmail.demo.home import prepare_home
 from outmail.demo.names import DESK, PASSWORD
 from outmail.demo.tenant import PracticeTenant

@@ -19,6 +19,7 @@ from outmail.demo.names import DESK, PASSWORD, SUPPORT
 from outmail.demo.oauth.apps import RegisteredApps, directory, register
 from outmail.demo.oauth.authority import PracticeAuthority
 from outmail.demo.oauth.tokens import Signer
+from outmail.demo.person import Person
 from outmail.demo.server import PracticeServer
 from outmail.demo.smtp import Rules
 from outmail.demo.smtp_tokens import TokenGate
@@ -40,6 +41,8 @@ class PracticeTenant:
         self.ports: dict[str, Port] = {}
         """Everything that can be broken, by name: the mail servers and the authority."""
         self.authority: PracticeAuthority
+        self.person: Person
+        """Plays the people who sign in, where no browser is at hand."""
         self._apps: RegisteredApps
         self._slow_seconds = slow_seconds
         self._poll_seconds = poll_seconds
@@ -61,6 +64,7 @@ class PracticeTenant:
         contexts, signer, self._apps = await asyncio.to_thread(self._prepare)
         people = directory(self._apps)
         self.authority = PracticeAuthority(people, signer, contexts, self._poll_seconds)
+        self.person = Person(self.authority)
         slow = self._slow_seconds
         senders = frozenset({DESK, SUPPORT})
         for rules in (

@@ -6,19 +6,24 @@ import asyncio
 import json
 import ssl
 import stat
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outmail.demo import control as control_module
-from outmail.demo.control import COMMANDS, LONGEST_LINE, Control, ControlSocket, LineReader, as_line
+from outmail.demo.commands import COMMANDS, Control
+from outmail.demo.control import LONGEST_LINE, ControlSocket, LineReader, as_line
+from outmail.demo.names import CHIEF, DESK
+from outmail.demo.oauth.apps import PERSONAL_APP
 from outmail.demo.oauth.faults import AUTHORITY_FAULTS
 from outmail.demo.smtp_faults import FAULTS
 from outmail.demo.tenant import PracticeTenant
 from tests.outmail.demo.client import send, until
+from tests.outmail.demo.oauth.visitor import RIGHT, post
 
 
 class Quits:
@@ -101,6 +106,30 @@ async def test_mails_are_listed(control: Control, tenant: PracticeTenant, trust:
     assert control.answer(b"mails 0")["mails"] == []
 
 
+async def test_a_person_types_a_code(control: Control, tenant: PracticeTenant) -> None:
+    asks = {"client_id": PERSONAL_APP, "scope": RIGHT}
+    codes = [(await post(tenant, "devicecode", asks))[1]["user_code"] for _ in range(3)]
+    assert control.answer(b"signins") == {"ok": True, "waiting": codes}
+    assert control.answer(b"allow " + codes[0].encode())["account"] == DESK
+    assert control.answer(f"allow {codes[1]} {CHIEF}".encode())["account"] == CHIEF
+    assert control.answer(f"decline {codes[2]}".encode())["account"] is None
+    assert control.answer(b"signins")["waiting"] == []
+    again = control.answer(b"allow " + codes[0].encode())
+    assert again["ok"] is False
+    assert "AADSTS70020" in str(again["error"])
+    stranger = control.answer(f"allow {codes[0]} eve@practice.test".encode())
+    assert "eve@practice.test" in str(stranger["error"])
+
+
+async def test_a_person_signs_in_by_browser(control: Control, tenant: PracticeTenant) -> None:
+    url = f"{tenant.authority.base}/oauth2/v2.0/authorize?client_id={PERSONAL_APP}&response_type=code"
+    asks = f"{url}&redirect_uri=http://localhost:1&state=s&code_challenge=c&code_challenge_method=S256"
+    ended = control.answer(f"browse {asks}&scope={RIGHT}".encode())
+    assert str(ended["ends_on"]).startswith("http://localhost:1?code=")
+    wrong = control.answer(f"browse {url}&redirect_uri=http://evil.example.org".encode())
+    assert "AADSTS50011" in str(wrong["error"])
+
+
 async def test_quit_and_help(control: Control, quits: Quits) -> None:
     assert control.answer(b"help") == {"ok": True, "commands": COMMANDS}
     assert quits.times == 0
@@ -113,17 +142,22 @@ async def test_quit_and_help(control: Control, quits: Quits) -> None:
     [
         (b"", "fault"),
         (b"dance", "help"),
-        (b"fault", "primary"),
+        (b"fault", COMMANDS["fault"]),
         (b"fault third down", "alternate"),
         (b"fault third", "alternate"),
         (b"fault primary broken", "down"),
         (b"fault alternate no-starttls", "expired"),
-        (b"fault primary down now", "primary"),
-        (b"mails many", "mails"),
-        (b"mails -1", "mails"),
-        ("mails ²".encode(), "mails"),
-        (b"mails 1 2", "mails"),
-        (b"quit now", "quit"),
+        (b"fault primary down now", COMMANDS["fault"]),
+        (b"mails many", COMMANDS["mails"]),
+        (b"mails -1", COMMANDS["mails"]),
+        ("mails ²".encode(), COMMANDS["mails"]),
+        (b"mails 1 2", COMMANDS["mails"]),
+        (b"quit now", COMMANDS["quit"]),
+        (b"signins all", COMMANDS["signins"]),
+        (b"allow", COMMANDS["allow"]),
+        (b"decline a b", COMMANDS["decline"]),
+        (b"browse", COMMANDS["browse"]),
+        (b"browse https://evil.example.org/", DESK),
         (b"\xff\xfe\x00", "faults"),
     ],
 )
@@ -139,19 +173,28 @@ async def test_wrong_input_gets_what_is_known(
     assert quits.times == 0
 
 
-WORDS = st.sampled_from([b"fault", b"faults", b"mails", b"help", b"quit", b"primary", b"none", b"9", b" "])
+WORDS = st.sampled_from(
+    [*(command.encode() for command in COMMANDS), b"primary", b"none", b"down", b"9", b" "]
+)
+LINES = st.one_of(st.binary(max_size=200), st.lists(WORDS | st.binary(max_size=5)).map(b" ".join))
 
 
-@given(st.one_of(st.binary(max_size=200), st.lists(WORDS | st.binary(max_size=5)).map(b" ".join)))
-def test_any_bytes_are_answered_by_one_line_of_json(line: bytes) -> None:
-    # A tenant that was not started has no servers: the worst a command can meet.
-    control = Control(PracticeTenant(Path("nowhere")), lambda: None)
-    answer = control.answer(line)
-    written = as_line(answer)
-    assert written.count(b"\n") == 1
-    assert written.isascii()
-    assert json.loads(written) == answer
-    assert answer["ok"] is True or {"error", "known"} <= set(answer)
+@settings(max_examples=15, deadline=None)
+@given(st.lists(LINES, max_size=40))
+def test_any_bytes_are_answered_by_one_line_of_json(lines: list[bytes]) -> None:
+    async def ask_all() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            async with PracticeTenant(Path(folder) / "practice") as tenant:
+                control = Control(tenant, lambda: None)
+                for line in lines:
+                    answer = control.answer(line)
+                    written = as_line(answer)
+                    assert written.count(b"\n") == 1
+                    assert written.isascii()
+                    assert json.loads(written) == answer
+                    assert answer["ok"] is True or {"error", "known"} <= set(answer)
+
+    asyncio.run(ask_all())
 
 
 @given(st.lists(st.binary(max_size=50)))
