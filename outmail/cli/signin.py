@@ -114,7 +114,7 @@ def _signed_in(workspace: Workspace, sign_in: SignIn, way: Way | None, *, may_as
 
 
 async def _run(sign_in: SignIn, way: Way | None) -> None:
-    async with stdin_lines(sign_in.paste):
+    async with stdin_lines(sign_in.paste, sign_in.no_more_pasting):
         await sign_in.run(way)
 
 

@@ -16,18 +16,25 @@ _LONGEST = 64 * 1024
 
 
 @contextlib.asynccontextmanager
-async def stdin_lines(take: Callable[[str], None]) -> AsyncIterator[None]:
-    """Hand every line of stdin to `take` for the length of the block."""
+async def stdin_lines(take: Callable[[str], None], ended: Callable[[], None]) -> AsyncIterator[None]:
+    """Hand every line of stdin to `take` for the length of the block, and say once when there are no more."""
     if sys.stdin is None:
+        ended()
         yield
         return
     descriptor = sys.stdin.fileno()
     loop = asyncio.get_running_loop()
-    reader = _Lines(descriptor, take, lambda: loop.remove_reader(descriptor))
+
+    def end() -> None:
+        loop.remove_reader(descriptor)
+        ended()
+
+    reader = _Lines(descriptor, take, end)
     try:
         loop.add_reader(descriptor, reader.read)
     except PermissionError:  # a file: it has everything at once
         reader.read_all()
+        ended()
         yield
         return
     try:

@@ -130,7 +130,7 @@ class SignIn:
         self._now = now
         self._env = env
         self._held: Granted | None = None
-        self._pasted: asyncio.Queue[str] = asyncio.Queue()
+        self._pasted: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def run(self, way: Way | None = None) -> SignedIn:
         """Sign in by the profile's own way, or by another.
@@ -161,6 +161,10 @@ class SignIn:
         """The address that the browser ended on, as the person pasted it."""
         self._pasted.put_nowait(address)
 
+    def no_more_pasting(self) -> None:
+        """Nobody can paste any more (the input has ended): only the browser itself can bring the answer."""
+        self._pasted.put_nowait(None)
+
     async def confirm_account(self) -> SignedIn:
         """The admin confirms: the account that signed in sends for the profile's mailbox (shared, delegated).
 
@@ -186,6 +190,15 @@ class SignIn:
         if missing:  # told now, not when the person has signed in and the profile cannot be saved
             raise self._refused("; ".join(str(problem) for problem in missing))
         self.profile = taken
+
+    def _unreachable(self, redirect_url: str) -> EngineError:
+        port = urlsplit(redirect_url).port or 80
+        return EngineError(
+            Refusal.SETTINGS,
+            f"profile {self.name} cannot sign in by browser",
+            f"outmail does not listen on {redirect_url}, and nobody can paste: stdin has ended",
+            f"run it on a terminal, or see who has the port: ss -ltnp 'sport = :{port}'",
+        )
 
     def _refused(self, why: str) -> EngineError:
         return EngineError(
@@ -244,6 +257,10 @@ class SignIn:
                 address = paste.result()
             finally:
                 paste.cancel()
+            if address is None:
+                if heard is None:
+                    raise self._unreachable(request.redirect_url)
+                return await heard
             try:
                 browser.parse(address, request, issuer)
             except TransportError as error:

@@ -263,6 +263,33 @@ async def test_a_port_in_use_leaves_the_paste() -> None:
         await running
 
 
+async def test_without_a_listener_and_without_input_it_does_not_wait_for_ever() -> None:
+    port = free_port()
+    taken = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", port)
+    async with taken, asyncio.timeout(10):
+        sign_in, kept, _ = signing_in(
+            Part(redirect=f"http://localhost:{port}"), profile(grant="authorization-code")
+        )
+        sign_in.paste("http://localhost:1/?code=c&state=wrong")
+        sign_in.no_more_pasting()
+        with pytest.raises(EngineError) as told:
+            await sign_in.run()
+    assert f":{port}" in told.value.remedy
+    assert kept.kept == []
+
+
+async def test_the_browser_may_still_come_when_the_input_has_ended() -> None:
+    part = Part(redirect=f"http://localhost:{free_port()}")
+    sign_in, kept, events = signing_in(part, profile(grant="authorization-code"))
+    sign_in.no_more_pasting()
+    running = asyncio.create_task(sign_in.run())
+    await first(events, BrowserWanted)
+    async with httpx.AsyncClient(trust_env=False) as browser:
+        await browser.get(f"{part.redirect}/?code=c-o-d-e&state=s-t-a-t-e")
+    await running
+    assert len(kept.kept) == 1
+
+
 async def test_another_way_changes_the_profile_that_is_kept() -> None:
     part = Part()
     of = profile(tenant="example.org", client_secret="s3cret-value", scopes="https://x.example/SMTP.Send")
