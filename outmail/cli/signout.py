@@ -9,6 +9,7 @@ import click
 from outmail.cli import say
 from outmail.cli.exits import Exit
 from outmail.cli.options import Common, OurCommand, chosen
+from store.tokens import APP_ONLY, identity_of
 
 if TYPE_CHECKING:
     from store.profiles import Settings
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 def command(common: Common, name: str | None) -> int:
     """Forget the tokens of profile NAME (or the default one); mail waits until somebody signs in again.
 
+    An app-only profile gets another token by itself with the next mail: there is nobody to sign out.
     The provider still lists the app among those with access: withdraw it there to end that too.
     """
     workspace = common.workspace()
@@ -29,6 +31,8 @@ def command(common: Common, name: str | None) -> int:
         return Exit.OK
     forgotten = workspace.tokens.forget(profile)
     say.result(f"{profile_name}: signed out" if forgotten else f"{profile_name}: nobody was signed in")
+    if profile.auth.oauth and profile.auth.oauth.grant in APP_ONLY:
+        say.talk("nobody signs in for it: the next mail gets another token by itself")
     shared = _sharing(workspace.settings, profile_name) if forgotten else []
     if shared:
         say.talk(f"the same sign-in served {', '.join(shared)}: signed out too")
@@ -37,8 +41,6 @@ def command(common: Common, name: str | None) -> int:
 
 def _sharing(settings: Settings, name: str) -> list[str]:
     """The other profiles that the same sign-in serves."""
-    from store.tokens import identity_of
-
     identity = identity_of(settings.profiles[name])
     return [
         other

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 _QUEUE = ("waiting", "sending", "uncertain", "held", "dead")
 _EVERY_ENTRY = 2**31
 _SOON_DAYS = 30
+_REMEDIES = {
+    "sign-in": "outmail signin {name}",
+    "certificate": "outmail profile certificate {name}",
+    "client secret": "make a new one at the provider, then run outmail and edit the profile",
+}
+"""What to do about each thing that ends (`Ending.what` up to its comma)."""
 
 
 @click.command(cls=OurCommand, epilog="Example: outmail status --json")
@@ -55,8 +61,8 @@ def command(common: Common, as_json: bool) -> int:
         return Exit.OK
     say.result()
     rows = [
-        (str(p["profile"]), str(p["protocol"]), str(p["active"]), str(p["address"]) or "-", _sign_in(p))
-        for p in profiles
+        (name, profile.protocol, "primary", where(profile) or "-", _sign_in(profile, signs_in.get(name)))
+        for name, profile in workspace.settings.profiles.items()
     ]
     for line in say.table(("PROFILE", "PROTOCOL", "ACTIVE", "ADDRESS", "SIGN-IN"), rows):
         say.result(line)
@@ -95,14 +101,18 @@ def _ready(profile: Profile) -> bool:
     return profile.auth.method == "none"
 
 
-def _sign_in(profile: dict[str, object]) -> str:
-    if profile["method"] == "none":
+def _sign_in(profile: Profile, state: SignInState | None) -> str:
+    """Who is signed in, and what of it ends first."""
+    method = profile.auth.method
+    if method == "none":
         return "not needed"
-    if not profile["signed_in"]:
-        return f"{profile['method']}: not signed in"
-    account = profile.get("account")
-    until = f" until {str(profile['sign_in_until'])[:10]}" if profile.get("sign_in_until") else ""
-    return f"{profile['method']}: " + (f"{account}{until}" if account else f"ready{until}")
+    if not (state.signed_in if state else _ready(profile)):
+        return f"{method}: not signed in"
+    shown = f"{method}: {(state.account if state else '') or 'ready'}"
+    if not state or not state.ends:
+        return shown
+    what, _, condition = state.ends[0].what.partition(", ")
+    return f"{shown}, {what} until {state.ends[0].when:%Y-%m-%d} {condition}"
 
 
 def _attention(name: str, state: SignInState) -> list[str]:
@@ -111,10 +121,13 @@ def _attention(name: str, state: SignInState) -> list[str]:
     if state.problem:
         lines.append(f"{name}: {state.problem}: outmail signin {name}")
     for ending in state.ends:
+        what, comma, condition = ending.what.partition(", ")
+        remedy = _REMEDIES.get(what, _REMEDIES["sign-in"]).format(name=name)
         if ending.days < 0:
-            lines.append(f"{name}: {ending.what} ended on {ending.when:%Y-%m-%d}")
+            lines.append(f"{name}: {what} ended on {ending.when:%Y-%m-%d}{comma}{condition}: {remedy}")
         elif ending.days <= _SOON_DAYS:
-            lines.append(f"{name}: {ending.what} ends on {ending.when:%Y-%m-%d} (days left: {ending.days})")
+            left = f"(days left: {ending.days})"
+            lines.append(f"{name}: {what} ends on {ending.when:%Y-%m-%d}{comma}{condition} {left}: {remedy}")
     return lines
 
 

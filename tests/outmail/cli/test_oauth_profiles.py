@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
 from outmail.cli.stdin_lines import stdin_lines
+from outmail.engine.workspace import Workspace
+from store.keys import KeyOptions
 from tests.outmail.cli.running import run
+from transports.oauth.base import Granted
+from transports.secret import Secret
 
 _PROFILE = """
 [profiles.support]
@@ -71,8 +76,18 @@ def test_status_says_that_nobody_is_signed_in(home: Path) -> None:
     people = run(home, "status")
     assert "oauth: not signed in" in people.out
     assert "outmail signin support" in people.out
-    assert "client secret ended on 2020-01-02" in people.out
+    assert "client secret ended on 2020-01-02: make a new one at the provider" in people.out
     assert "s3cret-value" not in people.out + people.err + ended.out
+
+
+def test_status_says_what_ends_first(home: Path) -> None:
+    imported(home)
+    workspace = Workspace.open(str(home), False, KeyOptions(env={}))
+    profile = workspace.settings.profiles["support"]
+    granted = Granted(Secret("access"), 3600, Secret("refresh"), account="desk@example.test")
+    until = workspace.tokens.keep("support", profile, granted).signed_in_at + timedelta(days=90)
+    (shown,) = [line for line in run(home, "status").out.splitlines() if "oauth: " in line]
+    assert shown.endswith(f"oauth: desk@example.test, sign-in until {until:%Y-%m-%d} if unused")
 
 
 def test_signing_out_where_nobody_is_signed_in_is_no_error(home: Path) -> None:
@@ -143,11 +158,13 @@ async def test_lines_of_a_pipe_are_taken_as_they_come(monkeypatch: pytest.Monkey
     taken: asyncio.Queue[str] = asyncio.Queue()
     with os.fdopen(reading) as stdin:
         monkeypatch.setattr("sys.stdin", stdin)
-        async with asyncio.timeout(5), stdin_lines(taken.put_nowait):
+        ended = asyncio.Event()
+        async with asyncio.timeout(5), stdin_lines(taken.put_nowait, ended.set):
             os.write(writing, b"\nhttp://localhost/?co")
             os.write(writing, f"de=1{ending}".encode())
             os.close(writing)
             assert await taken.get() == "http://localhost/?code=1"
+            await ended.wait()
 
 
 async def test_a_file_as_stdin_has_its_lines_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -156,12 +173,12 @@ async def test_a_file_as_stdin_has_its_lines_at_once(monkeypatch: pytest.MonkeyP
     taken: list[str] = []
     with file.open() as stdin:
         monkeypatch.setattr("sys.stdin", stdin)
-        async with stdin_lines(taken.append):
-            assert taken == ["one", "two"]
+        async with stdin_lines(taken.append, lambda: taken.append("ended")):
+            assert taken == ["one", "two", "ended"]
 
 
 async def test_no_stdin_at_all_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", None)
     taken: list[str] = []
-    async with stdin_lines(taken.append):
-        assert taken == []
+    async with stdin_lines(taken.append, lambda: taken.append("ended")):
+        assert taken == ["ended"]
