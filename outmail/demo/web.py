@@ -67,6 +67,8 @@ class WebServer(PracticePort[F]):
     ) -> None:
         super().__init__(name, "tls", faults, tls)
         self._answer = answer
+        self.asked = 0
+        """How many requests came, as long as it runs."""
 
     @property
     def origin(self) -> str:
@@ -75,7 +77,11 @@ class WebServer(PracticePort[F]):
 
     def converse(self, fault: F, tls: ssl.SSLContext) -> Conversation:
         """A conversation for a new connection."""
-        return _WebConversation(self._answer, lambda: self._fault)
+        return _WebConversation(self._count, lambda: self._fault)
+
+    async def _count(self, request: Request, fault: F) -> Response:
+        self.asked += 1
+        return await self._answer(request, fault)
 
 
 class _WebConversation(asyncio.StreamReaderProtocol, Conversation, Generic[F]):

@@ -93,7 +93,9 @@ async def test_a_person_signs_in_and_the_check_is_green(tenant: PracticeTenant, 
 async def test_an_application_signs_in_and_the_check_is_green(tenant: PracticeTenant, name: str) -> None:
     admin = Admin(tenant, name)
     await admin.run()
+    asked = tenant.authority.asked
     assert await admin.green()
+    assert tenant.authority.asked == asked, "a good token costs no request"
 
 
 async def test_the_standard_way_works_there_too(tenant: PracticeTenant) -> None:
