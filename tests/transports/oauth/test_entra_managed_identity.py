@@ -101,6 +101,22 @@ async def test_off_azure_nothing_answers_and_that_is_said(
     assert "This machine has no managed identity of Azure" in failure.words
 
 
+async def test_azure_that_hangs_up_is_asked_again_later(
+    azure: EntraServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{port}/msi/token")
+        authority = ManagedIdentityAuthority(route())
+        with fails() as caught:
+            await authority.app_only()
+        await authority.close()
+    assert (caught.failure.cause, caught.failure.verdict) == (Cause.CONNECTION_LOST, Verdict.RETRY)
+
+
 @pytest.mark.parametrize(
     ("reply", "cause"),
     [
