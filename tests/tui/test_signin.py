@@ -27,7 +27,6 @@ from tests.tui.test_looks import SvgExtension
 from transports.base import Cause, TransportError
 from transports.oauth.base import Granted
 
-
 QR_TOP = "█▀▀▀▀▀█"  # the upper edge of a QR code's corner
 
 
@@ -45,8 +44,12 @@ async def waits(sign_in: FakeSignIn, way: signin.Way) -> Granted:
 
 
 async def troubled(sign_in: FakeSignIn, way: signin.Way) -> Granted:
-    sign_in.watch(code_shown() if way == "device" else browser_wanted(listening=False))
-    sign_in.watch(signin.Trouble("login.microsoftonline.com answered 503"))
+    if way == "device":
+        sign_in.watch(code_shown())
+        sign_in.watch(signin.Trouble("login.microsoftonline.com answered 503"))
+    else:
+        sign_in.watch(signin.Trouble("not listening on http://localhost:8765: Address already in use"))
+        sign_in.watch(browser_wanted(listening=False))
     await sign_in.script.go.wait()
     return granted()
 
@@ -87,8 +90,8 @@ async def signing_in(
     [
         pytest.param(waits, (), "FJC3ABHLQ", id="code"),
         pytest.param(troubled, (), "503", id="code-trouble"),
-        pytest.param(waits, ("b",), "waiting on http://localhost:8765", id="browser"),
-        pytest.param(troubled, ("b",), "503", id="browser-trouble"),
+        pytest.param(waits, ("b",), "browser on http://localhost:8765", id="browser"),
+        pytest.param(troubled, ("b",), "already in use", id="browser-trouble"),
         pytest.param(ends, (), "the code has ended", id="ended"),
         pytest.param(differs, (), "another account", id="differs"),
         pytest.param(fails, (), "consent", id="failed"),
@@ -116,7 +119,7 @@ async def test_the_picture_comes_with_the_code_whatever_happens_in_between() -> 
     async with signing_in(tells) as (admin, _, _workspace):
         told.set()
         async with asyncio.timeout(30):
-            while "F J C 3 A B H L Q" not in admin.text:
+            while "F J C 3 A B H L Q" not in admin.text:  # noqa: ASYNC110 - it is looked at in every step
                 await asyncio.sleep(0)
         assert QR_TOP in admin.text
 
@@ -164,6 +167,22 @@ async def test_a_pasted_address_goes_to_the_sign_in_without_the_terminals_line_b
         await admin.until(lambda: bool(engine.script.pasted))
         assert engine.script.pasted == ["http:x"]
         await admin.see("signed in as")
+
+
+async def test_a_wrong_address_is_told_whole_and_in_sight_even_where_the_screen_is_small() -> None:
+    words = "This address belongs to another sign-in: open the one shown here, and paste where it ended"
+
+    async def refuses(sign_in: FakeSignIn, way: signin.Way) -> Granted:
+        sign_in.watch(browser_wanted())
+        await sign_in.script.go.wait()
+        sign_in.watch(signin.Trouble(words))
+        await asyncio.Event().wait()
+        return granted()
+
+    async with signing_in(refuses, (60, 18), grant="authorization-code") as (admin, _, _workspace):
+        await admin.press("p", "x", "enter")
+        await admin.see("where it ended")
+        assert words in " ".join(admin.text.split())
 
 
 async def test_a_new_code_when_the_old_one_has_ended() -> None:

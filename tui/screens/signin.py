@@ -64,13 +64,7 @@ class SignInScreen(Frame[SignedInAs | None]):
     CSS_PATH = "signin.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go", "Go on", id="signin.go", priority=True, tooltip="Go on, or use the address"),
-        Binding(
-            "m",
-            "confirm",
-            "Shared mailbox",
-            id="signin.confirm",
-            tooltip="It sends for the mailbox",
-        ),
+        Binding("m", "confirm", "Shared mailbox", id="signin.confirm", tooltip="It sends for the mailbox"),
         Binding("n", "new_code", "New code", id="signin.new", tooltip="Show a new code"),
         Binding("r", "again", "Again", id="signin.again", tooltip="Begin the same way again"),
         Binding("c", "copy_code", "Copy code", id="signin.code", tooltip="Copy the code to the clipboard"),
@@ -83,15 +77,12 @@ class SignInScreen(Frame[SignedInAs | None]):
         Binding("a", "way('app')", "App-only", id="signin.app", tooltip="Sign in without a person"),
         Binding("y", "copy_report", "Copy report", id="signin.report", tooltip="Copy what went wrong"),
         Binding("escape", "leave", "Stop or back", id="signin.leave", tooltip="Stop at once and go back"),
+        Binding("up", "scroll(-1)", "Up", show=False, id="signin.up", tooltip="Scroll up a line"),
+        Binding("down", "scroll(1)", "Down", show=False, id="signin.down", tooltip="Scroll down a line"),
     ]
 
     def __init__(
-        self,
-        name: str,
-        profile: Profile,
-        engine: Engine,
-        tokens: Tokens,
-        now: Callable[[], datetime],
+        self, name: str, profile: Profile, engine: Engine, tokens: Tokens, now: Callable[[], datetime]
     ) -> None:
         super().__init__()
         self._called = name
@@ -229,7 +220,7 @@ class SignInScreen(Frame[SignedInAs | None]):
     def _show_end(self, what: Widget) -> None:
         what.styles.height = "auto"
         ways = OtherWays("Another way?", self._ways) if self._ways else Static("")
-        self._show(State.FAILED, VerticalScroll(what, ways, classes="result"))
+        self._show(State.FAILED, VerticalScroll(what, ways, classes="result", can_focus=False))
 
     def _show(self, state: State, view: Widget) -> None:
         self.state = state
@@ -238,15 +229,16 @@ class SignInScreen(Frame[SignedInAs | None]):
         with self.app.batch_update():
             place.remove_children()
             place.mount(view)
-        if isinstance(view, VerticalScroll):
-            view.focus()
         self._tick()
         self.refresh_bindings()
 
     def _tick(self) -> None:
         """The line above; while a code is shown it counts down."""
         left = (self._code.until - self._now()).total_seconds() if self._code else 0
-        status, text = headline(self.state, left, self._result.account if self._result else "")
+        account = self._result.account if self._result else ""
+        browser = self._browser
+        listening = browser.redirect_url if browser and browser.listening else ""
+        status, text = headline(self.state, left, account, listening)
         head = Content.styled(f"{MARKS[status]} {text}", f"bold {COLOURS[status]}")
         summary = self.query_one("#summary", Static)
         if summary.content != head:
@@ -309,9 +301,14 @@ class SignInScreen(Frame[SignedInAs | None]):
         return True
 
     def _offers(self, parameters: tuple[object, ...]) -> bool:
-        shown = {State.CODE: {"device"}, State.BROWSER: {"browser"}}.get(self.state, set())
-        allowed: set[object] = {way for way, why in self._ways.items() if not why}
-        return parameters[0] in allowed - shown and self.state not in {State.DONE, State.DIFFERS}
+        here = {State.CODE: "device", State.ENDED: "device", State.BROWSER: "browser"}.get(self.state)
+        can = parameters[0] != here and any(w == parameters[0] and not why for w, why in self._ways.items())
+        return can and self.state not in {State.DONE, State.DIFFERS}
+
+    def action_scroll(self, by: int) -> None:
+        """What does not fit the terminal."""
+        for place in self.query(VerticalScroll):
+            place.scroll_relative(y=by, animate=False)
 
     def action_way(self, way: Way) -> None:
         """Another way to sign in."""

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
 from textual.style import Style
@@ -20,7 +20,6 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from transports.base import Status
-from tui.theme import COLOURS, MARKS
 from tui.widgets.finding import pairs
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ class State(Enum):
 LEAST_TEXT = 42
 """Cells that the words beside a QR code need."""
 
+KEY_STYLE = "bold $footer-key-foreground"
 KEYS: Mapping[Way, str] = {"device": "d", "browser": "b", "app": "a"}
 _WAYS: Mapping[Way, str] = {
     "device": "a code on another device",
@@ -58,23 +58,39 @@ def link(address: str) -> Content:
     return shown.stylize(Style(link=address)) if address.startswith(("https://", "http://")) else shown
 
 
-def numbered(number: int, text: str) -> Static:
+class Marked(Horizontal):
+    """A number or a key, and words beside it that wrap in their own column."""
+
+    def __init__(self, mark: str, words: str, style: str, *, dim: bool = False, classes: str = "") -> None:
+        super().__init__(classes=classes)
+        self._mark = Content.styled(mark, "dim" if dim else style)
+        self._words = Content.styled(words, "dim" if dim else "")
+
+    def compose(self) -> ComposeResult:
+        """Two columns."""
+        yield Static(self._mark, markup=False, classes="marked-mark")
+        yield Static(self._words, markup=False, classes="marked-words")
+
+
+def numbered(number: int, text: str) -> Marked:
     """A step that the person takes."""
-    return Static(
-        Content.assemble((f"{number}  ", "bold $text-primary"), text), markup=False, classes="sign-in-step"
-    )
+    return Marked(str(number), text, "bold $text-primary", classes="sign-in-step")
 
 
-class OtherWays(Static):
+class OtherWays(Vertical):
     """How else this profile may sign in, each with its key, or why it may not."""
 
     def __init__(self, question: str, ways: Mapping[Way, str]) -> None:
-        lines = [Content.styled(question, "$muted")]
-        for way, why_not in ways.items():
+        super().__init__(classes="other-ways")
+        self._question, self._ways = question, ways
+
+    def compose(self) -> ComposeResult:
+        """The question, and a row for each way."""
+        if self._question:
+            yield Static(Content.styled(self._question, "$muted"), markup=False)
+        for way, why_not in self._ways.items():
             words = f"{_WAYS[way]}: {why_not}" if why_not else _WAYS[way]
-            style = "dim" if why_not else "bold $footer-key-foreground"
-            lines.append(Content.assemble((f"{KEYS[way]}  ", style), (words, "dim" if why_not else "")))
-        super().__init__(Content("\n").join(lines), markup=False, classes="other-ways")
+            yield Marked(KEYS[way], words, KEY_STYLE, dim=bool(why_not))
 
 
 class Picture(Static):
@@ -115,23 +131,30 @@ class Waiting(Widget):
     trouble = ""
 
     def tell(self, words: str) -> None:
-        """Say what did not work."""
+        """Say what did not work, in sight."""
         self.trouble = words
         for line in self.query(TroubleLine):
             line.tell(words)
+            self.call_after_refresh(line.scroll_visible, animate=False)
 
 
-class TroubleLine(Static):
+class TroubleLine(Horizontal):
     """What did not work; it takes no room while all goes well."""
 
     def __init__(self, words: str) -> None:
-        super().__init__("", markup=False, classes="trouble")
+        super().__init__(classes="trouble")
+        self._words = Static("", markup=False, classes="marked-words")
         self.tell(words)
+
+    def compose(self) -> ComposeResult:
+        """A mark, and the words in a column of their own."""
+        yield Static("!", markup=False, classes="marked-mark")
+        yield self._words
 
     def tell(self, words: str) -> None:
         """Show this."""
         self.display = bool(words)
-        self.update(Content(f"! {words}"))
+        self._words.update(Content(words))
 
 
 class CodeView(Horizontal, Waiting):
@@ -153,7 +176,7 @@ class CodeView(Horizontal, Waiting):
     def compose(self) -> ComposeResult:
         """Words at the left, the picture at the right."""
         code = self._code
-        with Vertical(classes="sign-in-words"):
+        with VerticalScroll(classes="sign-in-words", can_focus=False):
             yield numbered(1, "Open on any device with a browser")
             yield Static(link(code.verification_uri), markup=False, classes="sign-in-address")
             yield numbered(2, "Type this code there")
@@ -168,7 +191,7 @@ class CodeView(Horizontal, Waiting):
             yield Picture(code.verification_uri_complete or code.verification_uri)
 
 
-class BrowserView(Vertical, Waiting):
+class BrowserView(VerticalScroll, Waiting, can_focus=False):
     """The address to open, how the browser comes back, and a field for the address it ended on."""
 
     def __init__(
@@ -185,41 +208,35 @@ class BrowserView(Vertical, Waiting):
         yield Static(link(event.url), markup=False, id="open-this")
         yield numbered(2, f"Sign in as {self._account}" if self._account else "Sign in")
         yield from self._way_back()
-        here = event.listening
-        yield numbered(
-            3,
-            "Its last page does not open? Paste the whole address of that page:"
-            if here
-            else "Its last page does not open. Paste the whole address of that page:",
-        )
+        yield Static("", markup=False)
+        mark = "?" if event.listening else "."
+        yield numbered(3, f"Its last page does not open{mark} Paste the whole address of that page:")
         yield Input(placeholder=f"{event.redirect_url}/?code=…", compact=True, id="ended-on")
         yield TroubleLine(self.trouble)
-        yield OtherWays("No browser at hand?", self._ways)
+        yield OtherWays("", self._ways)
 
     def _way_back(self) -> Iterable[Widget]:
-        redirect = self._event.redirect_url
-        if not self._event.listening:
-            words = (f"! not listening on {redirect}", "$text-warning")
-            yield Static(Content.assemble(words), markup=False, classes="sign-in-note -last")
-            return
-        heard = Content.assemble(
-            (f"{MARKS[Status.PASS]} ", COLOURS[Status.PASS]),
-            f"waiting on {redirect} for the browser to come back\n",
-            ("Browser on another machine? First run this there (l copies it):", "$muted"),
-        )
-        yield Static(heard, markup=False, classes="sign-in-note")
-        line = Content.styled(self._event.ssh_line, "$text-accent")
-        yield Static(line, markup=False, classes="sign-in-note -last")
+        if self._event.listening:  # else the trouble line tells why not
+            first = "Browser on another machine? First run this there (l copies it):"
+            yield Static(Content.styled(first, "$muted"), markup=False, classes="sign-in-note")
+            # At the edge, as the address: a mouse marks it whole, without the blanks before it.
+            yield Static(Content.styled(self._event.ssh_line, "$text-accent"), markup=False)
 
 
-def headline(state: State, left: float, account: str) -> tuple[Status, str]:
-    """How it stands in a line, with the key that comes next; `left` seconds until the code ends."""
+def headline(state: State, left: float, account: str, listening: str = "") -> tuple[Status, str]:
+    """How it stands in a line, with the key that comes next; `left` seconds until the code ends.
+
+    `listening` is the address at which the browser is awaited, "" where nobody listens.
+    """
     seconds = max(0, int(left))
     words = {
         State.ASKING: (Status.RUNNING, "asking the authority"),
         State.CODE: (Status.RUNNING, f"waiting: the code ends in {seconds // 60:02}:{seconds % 60:02}"),
         State.ENDED: (Status.WARN, "the code has ended: n shows a new one"),
-        State.BROWSER: (Status.RUNNING, "waiting for the browser"),
+        State.BROWSER: (
+            Status.RUNNING,
+            f"waiting for the browser on {listening}" if listening else "waiting for the pasted address",
+        ),
         State.REDEEMING: (Status.RUNNING, "asking the authority for the token"),
         State.DIFFERS: (Status.FAIL, "another account signed in, and nothing was kept"),
         State.FAILED: (Status.FAIL, "not signed in: r tries again"),
@@ -245,13 +262,8 @@ def done_rows(account: str, until: datetime, before: Profile, after: Profile) ->
 def both_names(got: str, wanted: str) -> Iterable[Widget]:
     """Who signed in and who should have, and the two ways on."""
     yield from pairs([("Signed in", got), ("Profile", f"is for {wanted}")])
-    yield Static(
-        Content.assemble(
-            ("m  ", "bold $footer-key-foreground"),
-            f"{got} signs in for the shared mailbox {wanted}\n",
-            ("r  ", "bold $footer-key-foreground"),
-            f"sign in again, as {wanted}; a private window knows nobody yet",
-        ),
-        markup=False,
+    yield Vertical(
+        Marked("m", f"{got} signs in for the shared mailbox {wanted}", KEY_STYLE),
+        Marked("r", f"sign in again, as {wanted}; a private window knows nobody yet", KEY_STYLE),
         classes="other-ways",
     )
