@@ -54,14 +54,14 @@ def ready(
                 client_id=APP,
                 client_secret=SecretStr(apps.secret),
             ),
-            "practice-oauth-certificate": signing_in(
+            "practice-oauth-cert": signing_in(
                 "Practice Machine",
                 SUPPORT,
                 grant="client-credentials",
                 client_id=APP_WITH_CERTIFICATE,
                 certificate=apps.certificate,
             ),
-            "practice-oauth-wrong-secret": signing_in(
+            "practice-wrong-secret": signing_in(
                 "Practice Machine (the secret's ID, not its value)",
                 SUPPORT,
                 grant="client-credentials",

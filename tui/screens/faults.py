@@ -187,7 +187,7 @@ class FaultDialog(Dialog[str]):
 
 
 def _words(fault: str) -> str:
-    return "nothing: it takes mail" if fault == _WELL else fault.replace("-", " ")
+    return "nothing: all is well" if fault == _WELL else fault.replace("-", " ")
 
 
 def _state(fault: str) -> Content:

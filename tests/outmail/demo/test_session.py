@@ -33,8 +33,8 @@ READY = [
     "practice-oauth",
     "practice-oauth-shared",
     "practice-oauth-app",
-    "practice-oauth-certificate",
-    "practice-oauth-wrong-secret",
+    "practice-oauth-cert",
+    "practice-wrong-secret",
 ]
 
 

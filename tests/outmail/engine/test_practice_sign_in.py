@@ -89,7 +89,7 @@ async def test_a_person_signs_in_and_the_check_is_green(tenant: PracticeTenant, 
     assert await admin.green()
 
 
-@pytest.mark.parametrize("name", ["practice-oauth-app", "practice-oauth-certificate"])
+@pytest.mark.parametrize("name", ["practice-oauth-app", "practice-oauth-cert"])
 async def test_an_application_signs_in_and_the_check_is_green(tenant: PracticeTenant, name: str) -> None:
     admin = Admin(tenant, name)
     await admin.run()
@@ -125,7 +125,7 @@ async def test_a_stranger_is_confirmed_and_the_server_still_says_no(tenant: Prac
 
 
 async def test_the_secrets_id_is_not_its_value(tenant: PracticeTenant) -> None:
-    assert await Admin(tenant, "practice-oauth-wrong-secret").fails() == "entra-secret-wrong"
+    assert await Admin(tenant, "practice-wrong-secret").fails() == "entra-secret-wrong"
 
 
 @pytest.mark.parametrize(

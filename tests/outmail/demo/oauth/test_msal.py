@@ -94,7 +94,7 @@ async def test_an_application_with_a_secret(tenant: PracticeTenant) -> None:
 
 @pytest.mark.parametrize("right", [True, False], ids=["its own", "another"])
 async def test_an_application_with_a_certificate(tenant: PracticeTenant, right: bool) -> None:
-    oauth = profile_of(tenant, "practice-oauth-certificate").auth.oauth
+    oauth = profile_of(tenant, "practice-oauth-cert").auth.oauth
     assert oauth is not None
     assert oauth.certificate is not None
     pem = oauth.certificate if right else certificate.make("another", bits=2048).pem
