@@ -25,6 +25,7 @@ _LONGEST_RESPONSE = 12288
 """RFC 4954, section 4, with CRLF: an authentication exchange's line."""
 
 _LONGEST_CHALLENGE = 4096
+_PIECE = 16
 _ORDER = ("XOAUTH2", "OAUTHBEARER")
 """XOAUTH2 first: it is the one that Microsoft and Google document."""
 
@@ -118,7 +119,7 @@ async def _try(dialogue: Dialogue, usable: tuple[str, ...], username: str, token
     for mechanism in usable:
         dialogue.step.facts["mechanism"] = mechanism
         line = response(mechanism, username, token, dialogue.server)
-        secrets = (token.reveal(), b64(token.reveal()), line)
+        secrets = (token.reveal(), b64(token.reveal()), line, *_pieces(line, token))
         dialogue.wire.hide(secrets)
         refused = await _exchange(dialogue, mechanism, line, secrets)
         if refused is None:
@@ -127,6 +128,15 @@ async def _try(dialogue: Dialogue, usable: tuple[str, ...], username: str, token
         if refused.reply.code != 504:
             break
     return refused
+
+
+def _pieces(line: str, token: Secret) -> list[str]:
+    """The token's part of the line, cut up: a server that repeats some of it shows a few letters at most.
+
+    Without what stands before the token, which a challenge may well have in it too.
+    """
+    first = -(-base64.b64decode(line).index(token.reveal().encode()) // 3) * 4
+    return [line[at : at + _PIECE] for at in range(first, len(line) - _PIECE + 1, _PIECE)]
 
 
 async def _exchange(

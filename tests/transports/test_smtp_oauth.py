@@ -216,6 +216,21 @@ async def test_a_challenge_that_repeats_the_token_is_not_quoted_with_it(pki: Pki
         assert repeated not in shown
 
 
+@pytest.mark.parametrize(("begin", "end"), [(0, 300), (2048, 2303), (2049, 2300)])
+async def test_a_server_that_repeats_a_piece_of_the_line_is_not_quoted_with_it(
+    pki: Pki, begin: int, end: int
+) -> None:
+    """As Sendmail does: what it cut off a line that was too long is the next command, "unrecognized"."""
+    piece = xoauth2(LONG)[begin:end]
+    secret = xoauth2(LONG)[max(begin, 64) : end]  # the user name before it is none
+    script: Script = {"AUTH": b"334 \r\n", "LINE": f'500 5.5.1 Command unrecognized: "{piece}"\r\n'.encode()}
+    _, watcher, failure = await sign_in(pki, script, Supply(LONG))
+    assert failure is not None
+    assert "Command unrecognized" in failure.words
+    for shown in (repr(failure), watcher.everything()):
+        assert not any(secret[at : at + 16] in shown for at in range(len(secret) - 15))
+
+
 async def test_a_server_that_never_stops_asking_is_cancelled(pki: Pki) -> None:
     script: Script = {"AUTH": CHALLENGE, "LINE": [b"334 \r\n", b"501 5.0.0 cancelled\r\n"]}
     server, _, failure = await sign_in(pki, script, Supply(SHORT))
