@@ -21,10 +21,10 @@ _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.ER
 @click.option("--unless-set-up", is_flag=True, help="Open the real settings instead where there are any.")
 @click.pass_obj
 def command(common: Common, headless: bool, unless_set_up: bool) -> int:
-    """Try everything on a practice tenant: mail servers on this machine that you can break and mend.
+    """Try everything on a practice tenant: servers on this machine that you can break and mend.
 
-    It lives in a throw-away folder (or in --home DIR) and sends nothing anywhere. Headless, it takes
-    commands on stdin and on its socket, a line each: help, faults, fault SERVER FAULT, mails, quit.
+    Mail servers and an OAuth authority, in a throw-away folder (or in --home DIR); nothing is sent
+    anywhere. Headless, it takes commands on stdin and on its socket, a line each: help lists them.
     """
     if headless and unless_set_up:
         raise click.UsageError("--headless and --unless-set-up cannot be used together.")
