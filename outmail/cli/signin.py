@@ -22,7 +22,7 @@ from outmail.engine.signin import SignIn, Way
 from outmail.engine.signin_profile import saver
 from store.errors import StoreError
 from store.profiles import setting
-from transports.base import Cause, TransportError
+from transports.base import Cause, TransportError, Verdict
 
 if TYPE_CHECKING:
     from outmail.diagnosis.finding import Finding
@@ -136,14 +136,19 @@ def _confirmed(profile: Profile, failure: Failure) -> bool:
 
 
 def _keep_alive(workspace: Workspace) -> Exit:
-    """One line for each sign-in whose turn it was; quiet otherwise, as cron likes it."""
+    """One line for each sign-in whose turn it was or that is over; quiet otherwise, as cron likes it."""
     done = asyncio.run(workspace.tokens.keep_alive(workspace.settings.profiles))
-    for name, trouble in done.items():
-        if trouble:
-            say.error(f"sign-in of {name} was not renewed", trouble, f"sign in again: outmail signin {name}")
-        else:
+    for name, failure in done.items():
+        if failure is None:
             say.talk(f"{name}: the sign-in was renewed")
-    return Exit.NOT_ALLOWED if any(done.values()) else Exit.OK
+            continue
+        remedy = f"sign in again: outmail signin {name}"
+        if failure.verdict is Verdict.RETRY:
+            remedy = "nothing is lost yet, try again later: outmail signin --keep-alive"
+        why = failure.words or failure.cause.value
+        say.error(f"sign-in of {name} was not renewed", why, remedy)
+    codes = {of_failure(failure) for failure in done.values() if failure}
+    return max(codes, default=Exit.OK)
 
 
 def _oauth(name: str, profile: Profile) -> OAuth:
@@ -162,7 +167,12 @@ def _failed(events: JsonLines | PlainLines, sign_in: SignIn, failure: Failure) -
     found = _explained(sign_in, failure)
     events.failed(failure, found)
     if isinstance(events, JsonLines) or not sys.stderr.isatty():
-        say.error(f"sign-in of {sign_in.name}", found.title, remedy_line(found))
+        said = failure.words.strip().partition("\n")[0]  # what is searched for on the provider's pages
+        say.error(
+            f"sign-in of {sign_in.name}",
+            f"{found.title} ({said})" if said else found.title,
+            remedy_line(found),
+        )
     return of_failure(failure)
 
 

@@ -132,7 +132,7 @@ class ProfileTokens:
             else:
                 return
         self._tokens.memory.put(token)
-        self.warning = _disk(trouble, "the token is not kept beyond this run: ").failure
+        self.warning = store_trouble(trouble, "the token is not kept beyond this run: ").failure
 
     async def _failed(
         self, error: TransportError, kept: Token | None, refused: Secret | None, trouble: StoreError | None
@@ -156,10 +156,10 @@ class ProfileTokens:
     def _no_way(self, kept: Token | None, refused: Secret | None) -> Secret:
         """Nothing to renew it with: the token at hand while it lives, then a person is needed."""
         if kept is None:
-            raise _failure(Cause.SIGN_IN_NEEDED, f"nobody is signed in for profile {self._name}")
+            raise trouble(Cause.SIGN_IN_NEEDED, f"nobody is signed in for profile {self._name}")
         if refused is None and rules.usable(kept, self._tokens.now()):
             return self._give(kept, "cached")
-        raise _failure(
+        raise trouble(
             Cause.SIGN_IN_NEEDED,
             f"the sign-in for profile {self._name} has ended, and the provider gave nothing to renew it with",
         )
@@ -167,9 +167,9 @@ class ProfileTokens:
     def _unkept(self, kept: Token | None, refused: Secret | None, error: StoreError) -> Secret:
         """No renewal where its result could not be kept or another renews: the token at hand, or none."""
         if kept is not None and refused is None and rules.usable(kept, self._tokens.now()):
-            self.warning = _disk(error, "it was not renewed: ").failure
+            self.warning = store_trouble(error, "it was not renewed: ").failure
             return self._give(kept, "cached")
-        raise _disk(error) from error
+        raise store_trouble(error) from error
 
     def _may_stay_in_memory(self) -> bool:
         return self._alone or self._oauth.provider in _KEEP_OLD
@@ -182,7 +182,7 @@ class ProfileTokens:
         try:
             return await asyncio.to_thread(self._tokens.kept, self._identity)
         except StoreError as error:
-            raise _disk(error) from error
+            raise store_trouble(error) from error
 
     def _give(self, token: Token, origin: Origin) -> Secret:
         self.last, self.origin = token, origin
@@ -211,17 +211,18 @@ def oauth_of(profile: Profile) -> OAuth:
     return profile.auth.oauth
 
 
-def _failure(
+def trouble(
     cause: Cause, words: str, verdict: Verdict = Verdict.FIX_SETTINGS, store: str = ""
 ) -> TransportError:
+    """A failure of the step `token`; `store` is the kind of the store's error, where it was one."""
     facts = MappingProxyType({"store": store} if store else {})
     return TransportError(
         Failure(StepName.TOKEN, Scope.SIGN_IN, verdict, cause, words=harmless(words), facts=facts)
     )
 
 
-def _disk(error: StoreError, before: str = "") -> TransportError:
+def store_trouble(error: StoreError, before: str = "") -> TransportError:
     """The store's trouble with a token; the fact `store` says which, for the explanation."""
     passing = error.kind in {ErrorKind.LOCKED, ErrorKind.FULL}
     verdict = Verdict.RETRY if passing else Verdict.FIX_SETTINGS
-    return _failure(Cause.TOKEN_NOT_KEPT, f"{before}{error}", verdict, error.kind.value)
+    return trouble(Cause.TOKEN_NOT_KEPT, f"{before}{error}", verdict, error.kind.value)

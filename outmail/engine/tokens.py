@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 
 from outmail.engine import token_rules as rules
 from outmail.engine.token_rules import Ending
-from outmail.engine.token_supply import ProfileTokens, access_of, oauth_of
+from outmail.engine.token_supply import ProfileTokens, access_of, oauth_of, store_trouble, trouble
 from store.errors import ErrorKind, StoreError
 from store.profiles import OAuth, Profile
 from store.tokens import APP_ONLY, MemoryShelf, Token, TokenShelf, identity_of
-from transports.base import TransportError
+from transports.base import Cause, Failure, TransportError
 from transports.oauth.base import Authority, Granted, OAuthRoute
 
 __all__ = ["Ending", "ProfileTokens", "SignInState", "Tokens"]
@@ -137,12 +137,13 @@ class Tokens:
             problem=problem,
         )
 
-    async def keep_alive(self, profiles: Mapping[str, Profile]) -> dict[str, str]:
+    async def keep_alive(self, profiles: Mapping[str, Profile]) -> dict[str, Failure | None]:
         """Use the refresh tokens that would otherwise end unused.
 
-        Returns the profiles whose turn it was, each with "" or why its renewal failed.
+        Returns the profiles whose turn it was, each with None or why its renewal failed; and every time
+        those that only a person can sign in again, lest one line of long ago be all that was said.
         """
-        done: dict[str, str] = {}
+        done: dict[str, Failure | None] = {}
         seen: set[str] = set()
         for name, profile in profiles.items():
             if profile.auth.method != "oauth" or profile.auth.oauth is None:
@@ -153,13 +154,15 @@ class Tokens:
             seen.add(identity)
             try:
                 token = await asyncio.to_thread(self.kept, identity)
-                if token is not None and rules.idle(token, self.now()):
+                if token is not None and token.needs_sign_in:
+                    done[name] = trouble(Cause.SIGN_IN_NEEDED, token.needs_sign_in).failure
+                elif token is not None and rules.idle(token, self.now()):
                     await self.supply(name, profile).renewed(access_of(token))
-                    done[name] = ""
+                    done[name] = None
             except StoreError as error:
-                done[name] = str(error)
+                done[name] = store_trouble(error).failure
             except TransportError as error:
-                done[name] = error.failure.words or error.failure.cause.value
+                done[name] = error.failure
         return done
 
     # What follows is for ProfileTokens.
