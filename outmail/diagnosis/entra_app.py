@@ -89,7 +89,10 @@ ENTRA_APP = (
             "Entra refused the secret of {app}. Most often the Secret ID was copied from the portal "
             "instead of the Value, which it shows only once."
         ),
-        remedy="Make a new client secret, copy its Value and enter it in the profile.",
+        remedy=(
+            "Make a new client secret, copy its Value and enter it under outmail > edit the profile > "
+            "Authentication."
+        ),
         when=lambda c: c.is_aadsts("7000215", "70002"),
         commands=(_SIGN_IN,),
         where=f"{_SECRETS} > New client secret",
@@ -100,8 +103,8 @@ ENTRA_APP = (
         title="The client secret has expired",
         cause="The secret of {app} is past its end: {words}",
         remedy=(
-            "Make a new client secret, enter its Value in the profile and its end as "
-            "auth.oauth.secret_expires, so that you are told before it ends."
+            "Make a new client secret, and enter its Value under outmail > edit the profile > Authentication, "
+            "and its end too (auth.oauth.secret_expires), so that you are told before it ends."
         ),
         when=lambda c: c.is_aadsts("7000222"),
         commands=(_SIGN_IN,),
