@@ -103,8 +103,8 @@ ENTRA_APP = (
         title="The client secret has expired",
         cause="The secret of {app} is past its end: {words}",
         remedy=(
-            "Make a new client secret, and enter its Value under outmail > edit the profile > Authentication, "
-            "and its end too (auth.oauth.secret_expires), so that you are told before it ends."
+            "Make a new client secret and enter its Value under outmail > edit the profile > Authentication; "
+            "its end too (auth.oauth.secret_expires), so that you are told before."
         ),
         when=lambda c: c.is_aadsts("7000222"),
         commands=(_SIGN_IN,),
