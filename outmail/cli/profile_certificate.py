@@ -6,12 +6,13 @@ import click
 
 from outmail.cli import say
 from outmail.cli.exits import Exit
-from outmail.cli.options import Common, chosen
+from outmail.cli.options import Common, OurCommand, chosen
 from outmail.engine.errors import EngineError, Refusal
 
 
 @click.command(
     "certificate",
+    cls=OurCommand,
     short_help="Make a key pair for app-only sign-in.",
     epilog="Example: outmail profile certificate support > outmail-support.pem",
 )
@@ -56,8 +57,10 @@ def certificate(common: Common, name: str | None, days: int, show: bool) -> int:
     auth = profile.auth.model_copy(update={"oauth": changed})
     profiles = {**workspace.settings.profiles, found: profile.model_copy(update={"auth": auth})}
     workspace.save(workspace.settings.model_copy(update={"profiles": profiles}))
-    say.result_file(pair.certificate_pem)
+    say.warning(workspace.warning)
+    # Before the certificate itself: where that cannot be printed, the profile has it already.
     say.talk(f"SHA-1 thumbprint {pair.thumbprint_sha1}; good until {pair.until:%Y-%m-%d}")
     say.talk(f"upload it to the app registration, then: outmail signin {found} --way app")
-    say.warning(workspace.warning)
+    say.talk(f"to print it again: outmail profile certificate {found} --show")
+    say.result_file(pair.certificate_pem)
     return Exit.OK

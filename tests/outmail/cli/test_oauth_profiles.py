@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from cryptography import x509
 from outmail.cli.stdin_lines import stdin_lines
 from outmail.engine.workspace import Workspace
 from store.keys import KeyOptions
-from tests.outmail.cli.running import run
+from tests.outmail.cli.running import CLEAN, run
 from transports.oauth.base import Granted
 from transports.secret import Secret
 
@@ -137,6 +139,22 @@ def test_a_certificate_is_made_kept_and_its_public_part_printed(home: Path) -> N
     again = run(home, "profile", "certificate", "--show")
     assert again.out == made.out
     assert "s3cret-value" not in made.out + made.err
+
+
+def test_a_certificate_that_could_not_be_printed_is_there_to_be_shown(home: Path) -> None:
+    imported(home)
+    line = f'"{sys.executable}" -m outmail profile certificate >/dev/full'
+    done = subprocess.run(
+        ["sh", "-c", line],
+        env={**CLEAN, "OUTMAIL_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 73
+    assert "outmail profile certificate support --show" in done.stderr
+    shown = run(None, "profile", "certificate", "support", "--show", "--home", str(home))
+    assert shown.out.startswith("-----BEGIN CERTIFICATE-----")
 
 
 def test_there_is_no_certificate_to_show(home: Path) -> None:
