@@ -118,7 +118,7 @@ class PlainLines:
         say.talk(f"  2  enter  {code.user_code}")
         say.talk("")
         say.talk(f"Waiting for you until {_clock(event.until)}. Ctrl-C stops.")
-        say.talk('The browser says "no access" or 53003? Stop, and sign in there:')
+        say.talk('The browser says "no access" or 53003? Press Ctrl-C, and sign in by browser:')
         say.talk(f"  outmail signin {self._profile} --way browser")
 
     def _picture(self, text: str) -> None:
