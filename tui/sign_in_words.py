@@ -46,10 +46,11 @@ def banner(found: list[str]) -> str:
 
 
 def _ending(ending: Ending) -> str:
+    what = f"{ending.what}," if "," in ending.what else ending.what  # "sign-in, if unused, ends …"
     if ending.days < 0:
-        return f"{ending.what} ended on {_day(ending.when)}"
+        return f"{what} ended on {_day(ending.when)}"
     left = {0: "today", 1: "tomorrow"}.get(ending.days, f"in {ending.days} days")
-    return f"{ending.what} ends {left}, on {_day(ending.when)}"
+    return f"{what} ends {left}, on {_day(ending.when)}"
 
 
 def _day(when: datetime) -> str:

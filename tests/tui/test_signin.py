@@ -200,3 +200,19 @@ async def test_a_way_that_cannot_be_gone_is_shown_with_its_reason_and_its_key_do
         await admin.press("a")
         await asyncio.sleep(0)
         assert [way for _, way in engine.script.begun] == ["device"]
+
+
+async def test_o_signs_out_after_a_question() -> None:
+    async with signing_in(succeeds) as (admin, _, workspace):
+        await admin.see("signed in as")
+        await admin.press("enter")
+        await admin.see("o Sign out", "helpdesk@example.org, since", "sign-in, if unused, ends in 90 days")
+        for answer in ("n", "y"):
+            assert workspace.tokens.state(workspace.settings.profiles["m365"]).signed_in
+            await admin.press("o")
+            await admin.see("Sign m365 out?")
+            await admin.press(answer)
+            await admin.see("* m365")
+        await admin.see("no: nobody is signed in")
+        assert not workspace.tokens.state(workspace.settings.profiles["m365"]).signed_in
+        await admin.gone("o Sign out")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -62,6 +62,9 @@ class HomeScreen(Frame[None]):
             priority=True,
         ),
         Binding("i", "sign_in", "Sign in", id="home.sign_in", tooltip="Sign the profile in with OAuth"),
+        Binding(
+            "o", "sign_out", "Sign out", id="home.sign_out", tooltip="Forget its tokens; you are asked first"
+        ),
         Binding("s", "sample", "Sample mail", id="home.sample", tooltip="Send a sample mail to an address"),
         Binding("n", "new", "New", id="home.new", tooltip="Set up another profile"),
         Binding("e", "edit", "Edit", id="home.edit", tooltip="Change the selected profile"),
@@ -135,7 +138,9 @@ class HomeScreen(Frame[None]):
         self._tell_about()
         self.refresh_bindings()
         if look and any(profile.auth.method == "oauth" for profile in profiles.values()):
-            self.run_worker(self._look_at_sign_ins(), group="sign-ins", exclusive=True)
+            # Not the coroutine itself: one that is replaced before it began would never be awaited.
+            looking: Callable[[], Awaitable[None]] = self._look_at_sign_ins
+            self.run_worker(looking, group="sign-ins", exclusive=True)
 
     async def _look_at_sign_ins(self) -> None:
         """In a thread, since they lie on the disk: the profiles are on the screen before."""
@@ -186,6 +191,9 @@ class HomeScreen(Frame[None]):
         if action == "sign_in":
             chosen = self._settings.profiles.get(self._chosen or "")
             return chosen is not None and chosen.auth.method == "oauth"
+        if action == "sign_out":
+            state = self._signed_in.get(self._chosen or "")
+            return state is not None and state.signed_in_at is not None
         if action in {"check", "sample", "edit", "default", "remove"}:
             return bool(self._settings.profiles)
         return True
@@ -208,6 +216,19 @@ class HomeScreen(Frame[None]):
 
         if await sign_in(self.app, self._desk, name):
             self._desk.checks.pop(name, None)
+        self.refresh_profiles()
+
+    def action_sign_out(self) -> None:
+        """Ask, then forget the tokens."""
+        if self._chosen:
+            self.run_worker(self._sign_out(self._chosen), group="sign-in", exclusive=True)
+
+    async def _sign_out(self, name: str) -> None:
+        from tui.screens.signing_in import sign_out
+
+        if await sign_out(self.app, self._desk, name):
+            self._desk.checks.pop(name, None)
+            self.notify(f"{name} is signed out.", markup=False)
         self.refresh_profiles()
 
     def action_sample(self) -> None:
