@@ -40,7 +40,7 @@ def login(pki: Pki) -> Iterator[RunningAuthority]:
 @pytest.fixture(scope="module")
 def server(pki: Pki, sink: Sink, login: RunningAuthority) -> Iterator[Dovecot]:
     """A Dovecot that believes this authority alone."""
-    parties = ("person", "app-secret", "app-certificate")
+    parties = ("person", "app-secret", "app-header", "app-certificate")
     with dovecot(pki, sink, TokenTrust(login.issuer, login.public_key, parties=parties)) as found:
         yield found
 
@@ -235,8 +235,16 @@ def test_a_pasted_redirect(
     send_and_read_back(outmail, sink, f"pasted and renewed {os.getpid()} {provider}")
 
 
-@pytest.mark.parametrize("provider", ["microsoft", "custom"])
-@pytest.mark.parametrize("by", ["secret", "certificate"])
+@pytest.mark.parametrize(
+    ("by", "provider"),
+    [
+        ("secret", "microsoft"),
+        ("secret", "custom"),
+        ("certificate", "microsoft"),
+        ("certificate", "custom"),
+        ("header", "custom"),  # the secret in the Authorization header and nowhere else (RFC 6749, 2.3.1)
+    ],
+)
 def test_app_only(
     outmail: Outmail, login: RunningAuthority, server: Dovecot, sink: Sink, by: str, provider: str
 ) -> None:
@@ -244,6 +252,7 @@ def test_app_only(
     outmail.environment["APP_SECRET"] = "secret-of-the-app"
     more = {
         "secret": 'client_secret = { env = "APP_SECRET" }',
+        "header": 'client_secret = { env = "APP_SECRET" }',
         "certificate": 'certificate = { env = "APP_CERTIFICATE" }',
     }
     text = profile(

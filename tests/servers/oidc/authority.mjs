@@ -39,6 +39,7 @@ const provider = new Provider(issuer, {
   clients: [
     { client_id: 'person', ...person },
     { client_id: 'app-secret', client_secret: 'secret-of-the-app', token_endpoint_auth_method: 'client_secret_post', ...app },
+    { client_id: 'app-header', client_secret: 'secret-of-the-app', token_endpoint_auth_method: 'client_secret_basic', ...app },
     {
       client_id: 'app-certificate',
       token_endpoint_auth_method: 'private_key_jwt',
@@ -149,7 +150,7 @@ https
       return;
     }
     // Entra gives refresh tokens for offline_access without asking again; by the letter of OIDC it takes a prompt.
-    if (url.includes('/oauth2/v2.0/authorize?')) url = `${url.replace(/&prompt=[^&]*/, '')}&prompt=consent`;
+    if (url.includes('/oauth2/v2.0/authorize?')) url = url.replace('&prompt=select_account', '&prompt=consent');
     request.originalUrl = url;
     request.url = url.slice(tenant.length + 1);
     serve(request, response);
