@@ -47,7 +47,7 @@ class Draft:
 
     texts: dict[str, str] = field(default_factory=dict, repr=False)  # what was typed may be a secret
     alternates: int = 0
-    by_hand: set[str] = field(default_factory=set)  # ports and the name, once typed, are left alone
+    by_hand: set[str] = field(default_factory=set)  # ports, the name, the grant: once typed, left alone
     original: str | None = None  # the name it is saved under, None for a new one
     base: Profile | None = None  # what is saved: what no page shows stays as it is there
     dropped: set[str] = field(default_factory=set)  # stored secrets that another kind replaces
@@ -63,7 +63,7 @@ class Draft:
         """The answers that made a saved profile; its secrets are kept and count as stored."""
         draft = cls.empty()
         draft.original, draft.base = name, profile
-        draft.by_hand.add(at.NAME)
+        draft.by_hand |= {at.NAME, at.GRANT}
         auth, failover = profile.auth, profile.failover or Failover()
         known = {
             at.NAME: name,
@@ -112,7 +112,7 @@ class Draft:
     def type(self, name: str, text: str) -> None:
         """The admin typed or chose this; fields that follow from it follow, unless typed by hand."""
         before, self.texts[name] = self.text(name), text
-        if name.endswith(".port") or name == at.NAME:
+        if name.endswith(".port") or name in {at.NAME, at.GRANT}:
             (self.by_hand.add if text.strip() else self.by_hand.discard)(name)
         elif name.endswith(".security"):
             port = name.removesuffix("security") + "port"

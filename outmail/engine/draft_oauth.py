@@ -113,9 +113,11 @@ def provider_changed(draft: Draft) -> None:
     """Another provider or cloud was chosen: its own addresses are filled in, and a way that it allows."""
     for field in _FOLLOW_PROVIDER:
         draft.texts.pop(field, None)
-    provider, protocol = draft.texts[at.AUTHORITY], draft.texts[at.PROTOCOL]
+    provider, protocol, grant = (draft.texts[f] for f in (at.AUTHORITY, at.PROTOCOL, at.GRANT))
     offered = GRANTS.get(provider, ())
-    if draft.texts[at.GRANT] not in offered or refused_grant(provider, draft.texts[at.GRANT], protocol):
+    if grant not in offered or refused_grant(provider, grant, protocol):
+        draft.by_hand.discard(at.GRANT)
+    if at.GRANT not in draft.by_hand:
         draft.texts[at.GRANT] = offered[0]
 
 

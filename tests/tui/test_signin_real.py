@@ -18,7 +18,6 @@ from tests.tui.fakes import FakeWorkspace, with_oauth
 from tests.tui.screen import Terminal, opened
 from tui.engine import RealEngine
 
-
 _TRIES = 12
 
 

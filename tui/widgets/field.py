@@ -206,6 +206,7 @@ class Field(Widget):
         self._hint = hint
         self._error = ""
         self._made = False
+        self._heard = content.value  # the last value that the page knows of
 
     @classmethod
     def text(
@@ -268,11 +269,18 @@ class Field(Widget):
 
     @property
     def being_typed(self) -> bool:
-        """Whether somebody is typing here, so that nothing else may."""
-        return isinstance(self.content_control, Input) and self.content_control.has_focus
+        """Whether somebody is typing here, or chose what the page has not heard of yet: nothing else may."""
+        typing = isinstance(self.content_control, Input) and self.content_control.has_focus
+        return typing or self.value != self._heard
+
+    def heard(self) -> str:
+        """What the field holds now, for the page, which knows of it from now on."""
+        self._heard = self.value
+        return self._heard
 
     def put(self, text: str) -> None:
         """Show another value that follows from elsewhere; it does not count as typed."""
+        self._heard = text
         if text != self.content_control.value:
             with self.prevent(Input.Changed, Choice.Changed):
                 self.content_control.value = text

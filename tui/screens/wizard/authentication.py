@@ -43,6 +43,7 @@ _HINTS = {
     at.ACCOUNT: "Only if another account signs in for a shared mailbox.",
     at.SECRET_EXPIRES: "As the portal says, 2027-01-31: you are warned in time.",
 }
+_EXAMPLES = {at.CERTIFICATE: "/root/key.pem", at.SERVICE_ACCOUNT: "/root/key.json"}
 _OAUTH_TEXTS = (at.TENANT, at.USERNAME, at.CLIENT_ID)
 
 
@@ -82,7 +83,7 @@ class AuthenticationPage(WizardPage):
         yield self._secret(at.CLIENT_SECRET)
         yield self._text(at.SECRET_EXPIRES, placeholder="2027-01-31")
         for setting, field in at.FILES.items():
-            yield self._text(field, placeholder=STORED if draft.stored(setting) else "/root/key.pem")
+            yield self._text(field, placeholder=STORED if draft.stored(setting) else _EXAMPLES[setting])
         folded = (Option("yes", "as filled in"), Option("no", "show them"))
         yield Field.choice(_FOLD, "Addresses, scope", self.current(_FOLD), folded)
         for field in at.FOLDED:

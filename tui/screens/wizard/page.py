@@ -111,7 +111,7 @@ class WizardPage(VerticalScroll, can_focus=False, inherit_bindings=False):
 
     def changed(self, field: Field) -> None:
         """A field says something else now."""
-        if field.value != self.current(field.key):
+        if field.heard() != self.current(field.key):
             self.take(field.key, field.value)
             self.follow()
             self.post_message(self.KeysChanged())
@@ -119,7 +119,7 @@ class WizardPage(VerticalScroll, can_focus=False, inherit_bindings=False):
     def collect(self) -> None:
         """Take over what was typed and has not been heard of yet, before the page is left."""
         for field in self.query(Field):
-            if field.display and field.value != self.current(field.key):
+            if field.display and field.heard() != self.current(field.key):
                 self.take(field.key, field.value)
 
     def on_field_left(self, event: Field.Left) -> None:
