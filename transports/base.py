@@ -107,6 +107,7 @@ class Cause(StrEnum):
     OAUTH_UNAVAILABLE = "oauth-unavailable"  # 5xx, 429, or a proxy's page from the authority: try later
     SCOPE_MISSING = "scope-missing"  # signed in, but the right to send was not granted
     ACCOUNT_DIFFERS = "account-differs"  # signed in as another than the profile's; facts wanted, got
+    CREDENTIAL_ENDS_SOON = "credential-ends-soon"  # facts what (client secret, certificate), until, days
     TOKEN_NOT_KEPT = "token-not-kept"  # noqa: S105 - the disk refused it; words tell why
 
 

@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from outmail.engine.token_rules import Ending
     from outmail.engine.tokens import SignInState
 
-SOON = 30
-"""Days before its end from which an admin is warned."""
-
 
 def needs_person(state: SignInState) -> bool:
     """Whether no mail goes out until somebody signs in."""
@@ -35,7 +32,7 @@ def rows(state: SignInState) -> list[tuple[str, str]]:
 def warnings(name: str, state: SignInState) -> list[str]:
     """What somebody should do something about, the most urgent first."""
     found = [f"{name}: {state.problem or 'nobody is signed in'}: i signs in"] if needs_person(state) else []
-    return [*found, *(f"{name}: {_ending(e)}" for e in state.ends if e.days <= SOON)]
+    return [*found, *(f"{name}: {_ending(e)}" for e in state.ends if e.soon)]
 
 
 def banner(found: list[str]) -> str:
@@ -46,7 +43,7 @@ def banner(found: list[str]) -> str:
 
 
 def _ending(ending: Ending) -> str:
-    what = f"{ending.what}," if "," in ending.what else ending.what  # "sign-in, if unused, ends …"
+    what = f"{ending.what}, {ending.condition}," if ending.condition else ending.what
     if ending.days < 0:
         return f"{what} ended on {_day(ending.when)}"
     left = {0: "today", 1: "tomorrow"}.get(ending.days, f"in {ending.days} days")

@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
 _QUEUE = ("waiting", "sending", "uncertain", "held", "dead")
 _EVERY_ENTRY = 2**31
-_SOON_DAYS = 30
 _REMEDIES = {
     "sign-in": "outmail signin {name}",
     "certificate": "outmail profile certificate {name}",
     "client secret": "make a new one at the provider, then run outmail and edit the profile",
 }
-"""What to do about each thing that ends (`Ending.what` up to its comma)."""
+"""What to do about each thing that ends (`Ending.what`)."""
 
 
 @click.command(cls=OurCommand, epilog="Example: outmail status --json")
@@ -90,7 +89,10 @@ def _profile(name: str, profile: Profile, state: SignInState | None) -> dict[str
         found["token_until"] = _stamp(state.access_until)
         found["sign_in_until"] = _stamp(state.refresh_until)
         found["sign_in_problem"] = state.problem or None
-        found["ends"] = [{"what": e.what, "when": _stamp(e.when), "days": e.days} for e in state.ends]
+        found["ends"] = [
+            {"what": e.what, "condition": e.condition or None, "when": _stamp(e.when), "days": e.days}
+            for e in state.ends
+        ]
     return found
 
 
@@ -111,8 +113,8 @@ def _sign_in(profile: Profile, state: SignInState | None) -> str:
     shown = f"{method}: {(state.account if state else '') or 'ready'}"
     if not state or not state.ends:
         return shown
-    what, _, condition = state.ends[0].what.partition(", ")
-    return f"{shown}, {what} until {state.ends[0].when:%Y-%m-%d} {condition}"
+    first = state.ends[0]
+    return f"{shown}, {first.what} until {first.when:%Y-%m-%d} {first.condition}".rstrip()
 
 
 def _attention(name: str, state: SignInState) -> list[str]:
@@ -121,13 +123,14 @@ def _attention(name: str, state: SignInState) -> list[str]:
     if state.problem:
         lines.append(f"{name}: {state.problem}: outmail signin {name}")
     for ending in state.ends:
-        what, comma, condition = ending.what.partition(", ")
-        remedy = _REMEDIES.get(what, _REMEDIES["sign-in"]).format(name=name)
+        if not ending.soon:
+            continue
+        remedy = _REMEDIES[ending.what].format(name=name)
+        day = f"{ending.when:%Y-%m-%d}" + (f", {ending.condition}" if ending.condition else "")
         if ending.days < 0:
-            lines.append(f"{name}: {what} ended on {ending.when:%Y-%m-%d}{comma}{condition}: {remedy}")
-        elif ending.days <= _SOON_DAYS:
-            left = f"(days left: {ending.days})"
-            lines.append(f"{name}: {what} ends on {ending.when:%Y-%m-%d}{comma}{condition} {left}: {remedy}")
+            lines.append(f"{name}: {ending.what} ended on {day}: {remedy}")
+        else:
+            lines.append(f"{name}: {ending.what} ends on {day} (days left: {ending.days}): {remedy}")
     return lines
 
 

@@ -119,7 +119,7 @@ def texts(case: Case) -> dict[str, str]:
         "words": (one_line(case.failure.words, _LONGEST_WORDS).rstrip(". "), "nothing"),
         "step": (str(case.failure.step), ""),
         "mechanisms": (one_line(facts.get("mechanisms", "")), "others than ours"),
-        "until": (one_line(facts.get("certificate_until", "")), "soon"),
+        "until": (one_line(facts.get("certificate_until") or facts.get("until", "")), "soon"),
         "days": (one_line(facts.get("days", "")), "a few"),
         "tried": (one_line(facts.get("tried", "")), "the server's address"),
         **of_the_sign_in(case),

@@ -27,6 +27,10 @@ def _declined(case: Case) -> bool:
     return case.cause is Cause.OAUTH_DECLINED or case.is_error("authorization_declined")
 
 
+def _ends_soon(case: Case, what: str) -> bool:
+    return case.cause is Cause.CREDENTIAL_ENDS_SOON and case.failure.facts.get("what") == what
+
+
 OAUTH_OWN = (
     Entry(
         id="sign-in-needed-app",
@@ -216,6 +220,29 @@ OAUTH_OWN = (
         ),
         when=lambda c: c.cause is Cause.ACCOUNT_DIFFERS,
         commands=(_SIGN_IN, "outmail signin {profile} --account {got}"),
+    ),
+    Entry(
+        id="client-secret-ends-soon",
+        title="The client secret ends soon",
+        cause="The secret of {app} ends on {until}; days left: {days}. Mail goes out until then.",
+        remedy=(
+            "Make a new secret beside the old one; then run outmail, edit the profile, and enter its Value and "
+            "its last day."
+        ),
+        when=lambda c: _ends_soon(c, "client secret"),
+        commands=(_CHECK,),
+        where="{portal} > Entra ID > App registrations > {client_id} > Certificates & secrets",
+        who=TENANT_ADMIN,
+    ),
+    Entry(
+        id="client-certificate-ends-soon",
+        title="The certificate of the application ends soon",
+        cause="The certificate of {app} ends on {until}; days left: {days}. Mail goes out until then.",
+        remedy="Make a new key pair and upload its public part beside the old one, before that day.",
+        when=lambda c: _ends_soon(c, "certificate"),
+        commands=("outmail profile certificate {profile}", _CHECK),
+        where="{portal} > Entra ID > App registrations > {client_id} > Certificates & secrets",
+        who=TENANT_ADMIN,
     ),
     Entry(
         id="token-being-renewed",

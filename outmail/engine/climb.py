@@ -10,7 +10,7 @@ from outmail.diagnosis.finding import Context
 from outmail.diagnosis.match import diagnose
 from outmail.engine import wiring
 from outmail.engine.report import Progress, ServerReport, Watch
-from outmail.engine.token_steps import describe_account, describe_token
+from outmail.engine.token_steps import credential_ends, describe_account, describe_token
 from store.profiles import Profile
 from transports.base import Failure, Status, Step, StepName, Transport, TransportError
 from transports.trace import Trace
@@ -99,7 +99,7 @@ class Climb:
                 await self._tokens.token()
                 if self._tokens.last:
                     describe_token(step, self._tokens.last, self._tokens.origin)
-                    step.warning = self._tokens.warning
+                    step.warning = self._tokens.warning or credential_ends(self._tokens.endings)
         except TransportError as error:
             return error
         return None

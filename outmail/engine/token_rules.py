@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import Literal
 
 from pydantic import SecretStr
 
@@ -29,6 +30,11 @@ IDLE = timedelta(days=20)
 LONGEST = timedelta(days=366)
 """No access token is believed to live longer."""
 
+SOON_DAYS = 30
+"""Days before a secret, a certificate or a sign-in ends from which an admin is warned."""
+
+What = Literal["sign-in", "client secret", "certificate"]
+
 _SKEW = timedelta(minutes=1)
 
 _FOR_GOOD = frozenset({"invalid_grant", "interaction_required", "login_required", "consent_required"})
@@ -44,11 +50,20 @@ _GOOGLE_TESTING = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Something that will end: what, when (UTC), and in how many whole days; negative once it has ended."""
+    """Something that will end: what, when (UTC), and in how many whole days; negative once it has ended.
 
-    what: str
+    `condition` says when it ends only perhaps: "if unused"; "" for what ends in any case.
+    """
+
+    what: What
     when: datetime
     days: int
+    condition: str = ""
+
+    @property
+    def soon(self) -> bool:
+        """Whether somebody should be told: it has ended, or does within a month."""
+        return self.days <= SOON_DAYS
 
 
 def life(token: Token) -> timedelta:
@@ -156,22 +171,21 @@ def _endings(
     if token is not None and token.refresh_token is not None:
         limit = refresh_limit(oauth, token)
         if limit is not None:
-            yield _ending("sign-in, if unused", limit, now)
+            yield _ending("sign-in", limit, now, "if unused")
         lived = (token.refresh_since or token.signed_in_at) - token.signed_in_at
         if oauth.provider == "google" and lived <= _GOOGLE_TESTING:
             # Google ends it after a week while the app's publishing status is "testing"; one that
             # was renewed after that week belongs to a published app.
-            yield _ending(
-                "sign-in, if the app is still in testing", token.signed_in_at + _GOOGLE_TESTING, now
-            )
+            ends = token.signed_in_at + _GOOGLE_TESTING
+            yield _ending("sign-in", ends, now, "if the app is still in testing")
     if oauth.secret_expires is not None and oauth.client_secret is not None:
         yield _ending("client secret", datetime.combine(oauth.secret_expires, time(), UTC), now)
     if certificate_until is not None:
         yield _ending("certificate", certificate_until, now)
 
 
-def _ending(what: str, when: datetime, now: datetime) -> Ending:
-    return Ending(what, when, math.floor((when - now) / timedelta(days=1)))
+def _ending(what: What, when: datetime, now: datetime, condition: str = "") -> Ending:
+    return Ending(what, when, math.floor((when - now) / timedelta(days=1)), condition)
 
 
 def _refresh_token(granted: Granted) -> SecretStr | None:

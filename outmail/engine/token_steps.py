@@ -15,6 +15,7 @@ from transports.base import Cause, Failure, Scope, StepName, Verdict
 from transports.trace import OpenStep
 
 if TYPE_CHECKING:
+    from outmail.engine.token_rules import Ending
     from store.tokens import Token
 
 _ORIGINS = {"cached": "kept from before", "refreshed": "refreshed now", "fetched": "fetched now"}
@@ -37,6 +38,22 @@ def describe_token(step: OpenStep, token: Token, origin: str, now: datetime | No
     audience = step.facts.get("audience", "")
     step.detail = f"{_ORIGINS.get(origin, origin)}, good for {minutes} min" + (
         f"; {rights}" + (f" at {audience}" if audience and audience not in rights else "") if rights else ""
+    )
+
+
+def credential_ends(endings: tuple[Ending, ...]) -> Failure | None:
+    """A warning of the secret or certificate that ends next, where that is soon; not of what may live on."""
+    sure = next((e for e in endings if e.soon and not e.condition), None)
+    if sure is None:
+        return None
+    until = f"{sure.when:%Y-%m-%d}"
+    return Failure(
+        StepName.TOKEN,
+        Scope.SIGN_IN,
+        Verdict.FIX_SETTINGS,
+        Cause.CREDENTIAL_ENDS_SOON,
+        words=f"the {sure.what} ends on {until}",
+        facts=MappingProxyType({"what": sure.what, "until": until, "days": str(max(sure.days, 0))}),
     )
 
 

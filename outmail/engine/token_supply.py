@@ -53,6 +53,11 @@ class ProfileTokens:
         self._alone = self._oauth.grant in APP_ONLY
         self._forced = False
 
+    @property
+    def endings(self) -> tuple[rules.Ending, ...]:
+        """Everything of the sign-in that is known to end, the soonest first."""
+        return self._tokens.endings(self._profile, self.last)
+
     async def token(self) -> Secret:
         """An access token that lives for a while yet. Raises TransportError of the step `token`."""
         kept, now = await self._read(), self._tokens.now()

@@ -120,7 +120,7 @@ class Tokens:
             token = self.kept(identity_of(profile))
         except StoreError as error:
             return SignInState(False, problem=str(error))
-        ends = rules.endings(oauth, token, _certificate_until(oauth), now)
+        ends = self.endings(profile, token)
         alone = oauth.grant in APP_ONLY
         if token is None:
             return SignInState(alone, ends=ends, problem="" if alone else "nobody is signed in")
@@ -166,6 +166,11 @@ class Tokens:
         return done
 
     # What follows is for ProfileTokens.
+
+    def endings(self, profile: Profile, token: Token | None) -> tuple[Ending, ...]:
+        """Everything of a sign-in that is known to end, the soonest first."""
+        oauth = oauth_of(profile)
+        return rules.endings(oauth, token, _certificate_until(oauth), self.now())
 
     def kept(self, identity: str) -> Token | None:
         """The token as it is known here. Blocks; raises StoreError.

@@ -161,7 +161,9 @@ def test_every_command_has_help_with_an_example_within_80_columns() -> None:
 
     runner = CliRunner()
     commands = [[name] for section in COMMANDS.values() for name in section]
-    commands += [["profile", n] for n in ("list", "show", "export", "import", "remove", "default")]
+    commands += [
+        ["profile", n] for n in ("list", "show", "export", "import", "remove", "default", "certificate")
+    ]
     commands += [["key", n] for n in ("status", "rotate", "passphrase", "keyfile")]
     for argv in [[], *commands]:
         shown = runner.invoke(outmail, [*argv, "--help"], prog_name="outmail", terminal_width=80)

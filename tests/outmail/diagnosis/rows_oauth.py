@@ -153,6 +153,22 @@ OWN_ROWS = (
         shows=("(process 7)",),
         store="locked",
     ),
+    seen(
+        "client-secret-ends-soon",
+        Cause.CREDENTIAL_ENDS_SOON,
+        shows=("2026-12-09", "days left: 11", "Certificates & secrets"),
+        what="client secret",
+        until="2026-12-09",
+        days="11",
+    ),
+    seen(
+        "client-certificate-ends-soon",
+        Cause.CREDENTIAL_ENDS_SOON,
+        shows=("2026-12-09", "outmail profile certificate"),
+        what="certificate",
+        until="2026-12-09",
+        days="11",
+    ),
     seen("token-not-kept", Cause.TOKEN_NOT_KEPT, words="No space left on device", shows=("No space left",)),
 )
 

@@ -350,7 +350,10 @@ def test_what_ends_when(desk: Tokens, clock: Clock) -> None:
     state = desk.state(one)
     assert state.signed_in
     assert state.refresh_until == clock() + timedelta(days=90)
-    assert [(e.what, e.days) for e in state.ends] == [("client secret", 9), ("sign-in, if unused", 90)]
+    assert [(e.what, e.days, e.condition) for e in state.ends] == [
+        ("client secret", 9, ""),
+        ("sign-in", 90, "if unused"),
+    ]
     google = profile(provider="google", grant="authorization-code")
     desk.keep("p0", google, granted())
     assert [e.days for e in desk.state(google).ends] == [7, 180]
