@@ -226,8 +226,8 @@ OAUTH_OWN = (
         title="The client secret ends soon",
         cause="The secret of {app} ends on {until}; days left: {days}. Mail goes out until then.",
         remedy=(
-            "Make a new secret beside the old one; then run outmail, edit the profile, and enter its Value and "
-            "its last day."
+            "Make a new secret beside the old one; then run outmail, edit the profile, and enter its Value "
+            "and its last day."
         ),
         when=lambda c: _ends_soon(c, "client secret"),
         commands=(_CHECK,),
