@@ -91,16 +91,19 @@ def _path(text: bytes, bad: bytes) -> tuple[str, bytes | None]:
     address = raw.decode("utf-8", "replace")
     if not raw.isascii() and (not address.isprintable() or "\ufffd" in address):
         raise Wrong(bad)
-    domain = raw[raw.rindex(b"@") + 1 :]
-    if len(raw) > _LONGEST_ADDRESS or len(domain) > _LONGEST_DOMAIN:
+    if len(raw) > _LONGEST_DOMAIN and not _is_short(raw):
         raise Wrong(bad)
-    if domain[0] == ord("[") and not _is_literal(domain):
+    if raw[-1] == ord("]") and not _is_literal(address[address.rindex("[") :]):
         raise Wrong(bad)
     return address, parameters
 
 
-def _is_literal(domain: bytes) -> bool:
-    text = domain[1:-1].decode("ascii")
+def _is_short(address: bytes) -> bool:
+    return len(address) <= _LONGEST_ADDRESS and len(address) - address.rindex(b"@") - 1 <= _LONGEST_DOMAIN
+
+
+def _is_literal(domain: str) -> bool:
+    text = domain[1:-1]
     kind: Callable[[str], object] = IPv4Address
     if text[:5].upper() == "IPV6:":
         kind, text = IPv6Address, text[5:]

@@ -25,6 +25,7 @@ _MISTAKES = frozenset({b"500", b"501", b"502", b"503", b"504", b"530", b"535", b
 _LAST_WORDS = frozenset({b"221", b"421", b"521"})
 # Tuples: a set would ask for each phase's hash, which Enum computes in Python.
 _READS_LINES = (Phase.COMMANDS, Phase.SIGN_IN)
+_READS_ON = (*_READS_LINES, Phase.CONTENT)
 _WAITS = (Phase.WAITS_FOR_LOGIN, Phase.WAITS_FOR_STORE)
 
 
@@ -133,8 +134,8 @@ class Dialogue:
     # Bytes become lines and content
 
     def _read(self, data: bytes) -> None:
-        start, session = 0, self._session
-        while True:
+        start, size, session = 0, len(data), self._session
+        while start < size:
             phase = session.phase
             if phase in _READS_LINES:
                 end = data.find(b"\n", start)
@@ -147,10 +148,11 @@ class Dialogue:
                 left = self._read_content(data[start:] if start else data)
                 if left is None:
                     return
-                data, start = left, 0
+                data, start, size = left, 0, len(left)
             else:
-                self._stop(data[start:])
-                return
+                break
+        if session.phase not in _READS_ON:
+            self._stop(data[start:])
 
     def _put_back(self, part: bytes) -> None:
         """Keep a line that has not ended; of one that is too long no more than its last byte."""
@@ -166,32 +168,46 @@ class Dialogue:
     def _end_line(self, line: bytes) -> None:
         """Obey a line; the CR of its CR LF is its last byte."""
         session = self._session
-        too_long = self._skipping or (len(line) >= self._rules.line and len(line) >= self._longest(line))
-        self._skipping, self._unread = False, b""
         self.progress += 1
-        sign_in = session.phase is Phase.SIGN_IN
+        self._unread = b""
+        length = len(line)
+        if self._commands >= self._rules.commands:
+            reply = replies.TOO_MANY_COMMANDS
+        elif (
+            self._skipping
+            or line.find(b"\r") != length - 1
+            or b"\0" in line
+            or not length
+            or (length >= self._rules.line and length >= self._longest(line))
+        ):
+            reply = self._refuse(line)
+        elif session.phase is Phase.COMMANDS:
+            reply = session.obey(line[:-1])
+            if reply is replies.RECIPIENT_OK:
+                self._out.append(reply)
+                return
+            if reply is replies.GO_ON:
+                self._content = Content(self._rules.size_limit, self._rules.in_memory)
+        else:
+            reply = session.sign_in(line[:-1])
+        self._commands += 1
+        if reply:
+            self._say(reply)
+        elif session.login is not None:
+            self._tell(session.login)
+
+    def _refuse(self, line: bytes) -> bytes:
+        """What to say to a line that is too long, or holds what no line may hold."""
+        session = self._session
+        too_long = self._skipping or len(line) >= self._longest(line)
+        long = replies.AUTH_LINE_TOO_LONG if session.phase is Phase.SIGN_IN else replies.LINE_TOO_LONG
+        self._skipping = False
+        session.phase = Phase.COMMANDS  # a sign-in is over with it
         if line[-1:] != b"\r":
             # A program that lets a line break into a command is misused: what follows it is not the
             # command that the program meant to give.
-            reply = replies.BARE_LF
-        elif too_long or line.find(b"\r") != len(line) - 1 or b"\0" in line:
-            session.phase = Phase.COMMANDS  # a sign-in is over with it
-            long = replies.AUTH_LINE_TOO_LONG if sign_in else replies.LINE_TOO_LONG
-            reply = long if too_long else replies.BAD_CHARACTER
-        elif sign_in:
-            reply = session.sign_in(line[:-1])
-        else:
-            reply = session.obey(line[:-1])
-            if session.phase is Phase.CONTENT:
-                self._content = Content(self._rules.size_limit, self._rules.in_memory)
-        if reply:
-            self._say(reply)
-        if reply is not replies.RECIPIENT_OK:
-            self._commands += 1
-            if self._commands > self._rules.commands:
-                self._say(replies.TOO_MANY_COMMANDS)
-        if session.login is not None:
-            self._tell(session.login)
+            return replies.BARE_LF
+        return long if too_long else replies.BAD_CHARACTER
 
     def _read_content(self, data: bytes) -> bytes | None:
         """Read on in the content; what follows its end, or None while it is not reached."""
@@ -288,6 +304,8 @@ class Dialogue:
         if self._session.phase is Phase.OVER:
             return  # it has been said
         self._out.append(reply)
+        if reply < b"4" and reply is not replies.BYE:
+            return  # most are these
         code = reply[:3]
         if code in _MISTAKES:
             self._errors += 1
@@ -303,10 +321,11 @@ class Dialogue:
         self._events.append(event)
 
     def _happened(self) -> list[Event]:
-        if self._out:
-            self._events.append(Reply(b"".join(self._out)))
+        found, out = self._events, self._out
+        if out:
+            found.append(Reply(out[0] if len(out) == 1 else b"".join(out)))
             self._out = []
-        found, self._events = self._events, []
+        self._events = []
         return found
 
     def _drop(self) -> None:

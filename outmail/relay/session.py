@@ -80,7 +80,7 @@ class Session:
     def obey(self, line: bytes) -> bytes:
         """Do what a command says. The reply; b"" where it comes later."""
         verb, _, argument = line.partition(b" ")
-        command = _COMMANDS.get(verb.upper(), Session._unknown)
+        command = _COMMANDS.get(verb) or _COMMANDS.get(verb.upper(), Session._unknown)
         try:
             return command(self, argument.strip())
         except Wrong as wrong:
