@@ -117,6 +117,16 @@ def identity_of(profile: Profile) -> str:
     return sha256(json.dumps(depends, ensure_ascii=True).encode()).hexdigest()[:32]
 
 
+def sharing(settings: Settings, name: str) -> list[str]:
+    """The other profiles that the same sign-in serves as profile `name`."""
+    identity = identity_of(settings.profiles[name])
+    return [
+        other
+        for other, p in settings.profiles.items()
+        if other != name and p.auth.method == "oauth" and p.auth.oauth and identity_of(p) == identity
+    ]
+
+
 def orphaned(records: Mapping[str, object], settings: Settings) -> set[str]:
     """The names of the token records that belong to no profile of these settings."""
     wanted = {RECORD + identity_of(p) for p in settings.profiles.values() if p.auth.oauth is not None}

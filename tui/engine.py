@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from store.history import Entry
     from store.paths import Paths
     from store.profiles import Profile, Settings
+    from store.tokens import Token
+    from store.vault import Snapshot
     from transports.base import Failure, StepName
+
+    SaveSignIn = Callable[[Profile, Token], None]
+    """Keeps what a sign-in changed of its profile; blocks, raises StoreError or SettingsInvalid."""
 
 HEAVY = (
     "outmail.engine.check",
@@ -53,9 +58,12 @@ class Engine(Protocol):
         ...
 
     async def sign_in(
-        self, name: str, profile: Profile, tokens: Tokens, watch: Callable[[Event], None]
+        self, name: str, profile: Profile, tokens: Tokens, watch: Callable[[Event], None], save: SaveSignIn
     ) -> SignInLike:
-        """One sign-in, not begun yet; what happens on the way is told to `watch`."""
+        """One sign-in, not begun yet; what happens on the way is told to `watch`.
+
+        `save` keeps what it changed of the profile, once the token is kept.
+        """
         ...
 
     def why_not(self, profile: Profile, way: Way) -> str:
@@ -117,6 +125,11 @@ class WorkspaceLike(Protocol):
     @property
     def settings(self) -> Settings:
         """As last read or saved."""
+        ...
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The same, with who saved it, and when."""
         ...
 
     @property
@@ -226,12 +239,38 @@ class DemoSession(Protocol):
         """What arrived, the oldest first."""
         ...
 
+    @property
+    def person(self) -> PersonLike:
+        """Plays the people who sign in, where no browser is at hand."""
+        ...
+
     def set_fault(self, server: str, fault: str) -> None:
         """Switch a fault on; "none" mends the server. Raises ValueError or OSError."""
         ...
 
     def describe(self, server: str, fault: str) -> str:
         """What a fault does to a server, in a sentence."""
+        ...
+
+
+class PersonLike(Protocol):
+    """Somebody at another device, with a browser; the practice tenant's."""
+
+    @property
+    def accounts(self) -> Sequence[str]:
+        """Who can sign in."""
+        ...
+
+    def serves(self, address: str) -> bool:
+        """Whether the address is one of the practice authority's."""
+        ...
+
+    def type_code(self, user_code: str, account: str) -> None:
+        """Type the code and sign in, or with "" decline. Raises ValueError with what the page says."""
+        ...
+
+    def browse(self, url: str, account: str) -> str:
+        """Sign in by browser, or with "" decline: where it ends. Raises ValueError likewise."""
         ...
 
 
@@ -272,13 +311,13 @@ class RealEngine:
         return await sample(name, profile, to, which=which, watch=watch, tokens=tokens)
 
     async def sign_in(
-        self, name: str, profile: Profile, tokens: Tokens, watch: Callable[[Event], None]
+        self, name: str, profile: Profile, tokens: Tokens, watch: Callable[[Event], None], save: SaveSignIn
     ) -> SignInLike:
         """See Engine."""
         await self._ready()
         from outmail.engine.signin import SignIn
 
-        return SignIn(name, profile, tokens, watch)
+        return SignIn(name, profile, tokens, watch, save=save)
 
     def why_not(self, profile: Profile, way: Way) -> str:
         """See Engine."""

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from outmail.cli import say
 from outmail.cli.exits import Exit
 from outmail.cli.options import Common, OurCommand, chosen
-from store.tokens import APP_ONLY, identity_of
-
-if TYPE_CHECKING:
-    from store.profiles import Settings
+from store.tokens import APP_ONLY, sharing
 
 
 @click.command(cls=OurCommand, epilog="Example: outmail signout support")
@@ -33,17 +28,7 @@ def command(common: Common, name: str | None) -> int:
     say.result(f"{profile_name}: signed out" if forgotten else f"{profile_name}: nobody was signed in")
     if profile.auth.oauth and profile.auth.oauth.grant in APP_ONLY:
         say.talk("nobody signs in for it: the next mail gets another token by itself")
-    shared = _sharing(workspace.settings, profile_name) if forgotten else []
+    shared = sharing(workspace.settings, profile_name) if forgotten else []
     if shared:
         say.talk(f"the same sign-in served {', '.join(shared)}: signed out too")
     return Exit.OK
-
-
-def _sharing(settings: Settings, name: str) -> list[str]:
-    """The other profiles that the same sign-in serves."""
-    identity = identity_of(settings.profiles[name])
-    return [
-        other
-        for other, p in settings.profiles.items()
-        if other != name and p.auth.method == "oauth" and p.auth.oauth and identity_of(p) == identity
-    ]

@@ -31,6 +31,10 @@ class Person:
         """The codes that programs show and wait with, oldest first."""
         return [found.user_code for found in self._authority.waiting()]
 
+    def serves(self, address: str) -> bool:
+        """Whether the address is one of the practice authority's."""
+        return address.startswith(f"{self._authority.origin}/")
+
     def type_code(self, user_code: str, account: str) -> None:
         """Type the code and sign in as this account, or with "" decline. Raises Unable."""
         self._known(account)
@@ -42,14 +46,11 @@ class Person:
     def browse(self, url: str, account: str) -> str:
         """Open the address and sign in, or with "" decline: where the browser ends. Raises Unable."""
         self._known(account)
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            raise Unable("that is no address") from None
-        if f"{parts.scheme}://{parts.netloc}" != self._authority.origin:
+        if not self.serves(url):
             raise Unable(f"only addresses of the practice authority are opened: {self._authority.origin}/…")
         try:
-            return self._authority.browse(dict(parse_qsl(parts.query, max_num_fields=50)), account)
+            query = dict(parse_qsl(urlsplit(url).query, max_num_fields=50))
+            return self._authority.browse(query, account)
         except (Refused, ValueError) as error:
             raise Unable(error.words if isinstance(error, Refused) else "that is no address") from None
 

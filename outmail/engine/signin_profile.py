@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from store.changes import compare
+from store.changes import Change, compare
 from store.errors import ErrorKind, StoreError
 from store.problems import SettingsInvalid
 from store.profiles import OAuth, Profile, Settings
 from store.tokens import RECORD, Token, identity_of, orphaned
-from store.vault import SettingsChanged
+from store.vault import SettingsChanged, Snapshot
 
 if TYPE_CHECKING:
-    from outmail.engine.workspace import Workspace
+    from outmail.engine.tokens import Tokens
 
 _OURS = ("grant", "scopes", "account")
 """The fields of a sign-in that another way or a confirmed account changes."""
@@ -25,7 +25,34 @@ _OURS = ("grant", "scopes", "account")
 _TRIES = 3
 
 
-def saver(workspace: Workspace, name: str) -> Callable[[Profile, Token], None]:
+class Home(Protocol):
+    """The part of the workspace that is needed here."""
+
+    @property
+    def settings(self) -> Settings:
+        """As last read or saved."""
+        ...
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The same, with who saved it, and when."""
+        ...
+
+    @property
+    def tokens(self) -> Tokens:
+        """The sign-ins of its profiles."""
+        ...
+
+    def reload(self) -> Settings:
+        """Read anew; raises StoreError."""
+        ...
+
+    def save(self, settings: Settings, who: str | None = None) -> list[Change]:
+        """Keep; raises StoreError, SettingsChanged and SettingsInvalid."""
+        ...
+
+
+def saver(workspace: Home, name: str) -> Callable[[Profile, Token], None]:
     """For SignIn: saves profile `name` with the token that was just kept for it.
 
     What it returns blocks, and raises StoreError where the profile is another one by now or cannot
@@ -47,7 +74,7 @@ def saver(workspace: Workspace, name: str) -> Callable[[Profile, Token], None]:
     return save
 
 
-def _save(workspace: Workspace, began: Settings, name: str, wanted: Profile) -> None:
+def _save(workspace: Home, began: Settings, name: str, wanted: Profile) -> None:
     tries = 0
     while True:
         settings = workspace.reload()
@@ -77,7 +104,7 @@ def _changed(now: Profile, before: Profile, wanted: Profile) -> Profile | None:
     return now.model_copy(update={"auth": auth})
 
 
-def _another(workspace: Workspace, began: Settings, name: str) -> StoreError:
+def _another(workspace: Home, began: Settings, name: str) -> StoreError:
     snapshot = workspace.snapshot
     at = f" at {snapshot.saved_at.astimezone():%H:%M:%S}" if snapshot.saved_at else ""
     who = snapshot.saved_by or "somebody"

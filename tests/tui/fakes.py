@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -29,8 +29,12 @@ from store.history import DeliveredTo, Delivery, Entry
 from store.paths import Paths
 from store.profiles import Auth, Failover, Profile, Proxy, Security, Server, Settings, Smtp, Tls
 from store.tokens import MemoryShelf
+from store.vault import Snapshot
 from tests.tui.signing_in import NO_CONSENT, NOON, SECRET, FakeSignIn, Script, oauth_profile
 from transports.base import Cause, Failure, Scope, Status, Step, StepName, Verdict
+
+if TYPE_CHECKING:
+    from tui.engine import SaveSignIn
 
 MARKUP = "[bold red]hello[/] [@click=app.quit]quit[/] [link=x]"
 
@@ -134,6 +138,11 @@ class FakeWorkspace:
         )
         self.recorded: list[SendReport] = []
         self.tokens = Tokens(MemoryShelf(), now=lambda: NOON)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The same, by somebody."""
+        return Snapshot(self.settings, 1, NOON, "ada")
 
     def reload(self) -> Settings:
         """What is on disk."""
@@ -252,10 +261,10 @@ class FakeEngine:
         return self.finding if name in {self.fail_at, self.warn_at} else None
 
     async def sign_in(
-        self, name: str, profile: Profile, tokens: Tokens, watch: Callable[[Event], None]
+        self, name: str, profile: Profile, tokens: Tokens, watch: Callable[[Event], None], save: SaveSignIn
     ) -> FakeSignIn:
         """By script."""
-        return FakeSignIn(name, profile, tokens, watch, self.script)
+        return FakeSignIn(name, profile, tokens, watch, self.script, save)
 
     def why_not(self, profile: Profile, way: Way) -> str:
         """The engine's own rule."""
@@ -277,48 +286,6 @@ class FakeEngine:
             MappingProxyType({"certificate": "CN=smtp.example.org"}),
             self.failure if bad else None,
         )
-
-
-@dataclass
-class FakeServer:
-    """A practice server."""
-
-    address: str
-    security: str
-    fault: str = "none"
-    possible_faults: tuple[str, ...] = ("none", "down", "slow", "password-refused")
-
-
-@dataclass(frozen=True)
-class FakeMail:
-    """A mail that arrived."""
-
-    arrived: datetime = NOON
-    server: str = "primary"
-    sender: str = "desk@practice.test"
-    recipients: tuple[str, ...] = ("you@example.org",)
-    subject: str = "Sample mail from outmail (practice)"
-
-
-class FakeDemo:
-    """A practice tenant without servers behind it."""
-
-    def __init__(self) -> None:
-        self.ports = {
-            "primary": FakeServer("127.0.0.1:40587", "starttls"),
-            "alternate": FakeServer("127.0.0.1:40465", "tls"),
-        }
-        self.mails: list[FakeMail] = []
-
-    def set_fault(self, server: str, fault: str) -> None:
-        """Switch."""
-        if fault not in self.ports[server].possible_faults:
-            raise ValueError(f"there is no fault {fault!r}")
-        self.ports[server].fault = fault
-
-    def describe(self, server: str, fault: str) -> str:
-        """A sentence."""
-        return f"The server is told to be {fault}, and behaves so for every new connection."
 
 
 def entries() -> list[Entry]:
@@ -357,6 +324,3 @@ def entries() -> list[Entry]:
             ),
         ),
     ]
-
-
-Clock = Callable[[], float]

@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.tui.fakes import FakeDemo, FakeEngine, FakeWorkspace
+from tests.tui.fakes import FakeEngine, FakeWorkspace
+from tests.tui.practice import FakeDemo
 from tests.tui.signing_in import NOON
 from tui.app import OutmailApp
 from tui.engine import Engine, WorkspaceLike

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from outmail.diagnosis.finding import Finding
 from outmail.engine import signin
@@ -17,6 +18,9 @@ from store.profiles import Profile
 from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
 from transports.oauth.base import DeviceCode, Granted
 from transports.secret import Secret
+
+if TYPE_CHECKING:
+    from tui.engine import SaveSignIn
 
 SECRET = "marked-secret-Zq7"
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -114,6 +118,7 @@ class FakeSignIn:
     tokens: Tokens
     watch: Callable[[Event], None]
     script: Script
+    save: SaveSignIn = lambda _profile, _token: None
     held: Granted | None = None
 
     async def run(self, way: Way | None = None) -> SignedIn:
@@ -153,4 +158,5 @@ class FakeSignIn:
 
     def _keep(self, found: Granted) -> SignedIn:
         token = self.tokens.keep(self.name, self.profile, found)
+        self.save(self.profile, token)
         return SignedIn(token.account, token.expires_at)

@@ -9,7 +9,8 @@ import pytest
 from store.errors import ErrorKind, StoreError
 from store.profiles import Settings
 from store.vault import SettingsChanged, Snapshot
-from tests.tui.fakes import FakeDemo, FakeEngine, FakeMail, FakeWorkspace, entries, support, two_profiles
+from tests.tui.fakes import FakeEngine, FakeWorkspace, entries, support, two_profiles
+from tests.tui.practice import FakeDemo, FakeMail
 from tests.tui.screen import LARGE, opened
 from transports.base import StepName
 

@@ -13,7 +13,8 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from store.errors import ErrorKind, StoreError
 from store.profiles import Settings
 from store.vault import SettingsChanged, Snapshot
-from tests.tui.fakes import FakeDemo, FakeEngine, FakeMail, FakeWorkspace, entries, support, two_profiles
+from tests.tui.fakes import FakeEngine, FakeWorkspace, entries, support, two_profiles
+from tests.tui.practice import FakeDemo, FakeMail
 from tests.tui.screen import LARGE, SMALL, Size, opened
 from tests.tui.signing_in import SECRET
 from transports.base import StepName

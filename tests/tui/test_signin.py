@@ -12,6 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from outmail.engine import signin
 from tests.tui.fakes import FakeEngine, FakeWorkspace, with_oauth
+from tests.tui.practice import FakeDemo
 from tests.tui.screen import LARGE, SMALL, Size, Terminal, opened
 from tests.tui.signing_in import (
     SECRET,
@@ -74,10 +75,10 @@ async def succeeds(sign_in: FakeSignIn, way: signin.Way) -> Granted:
 
 @asynccontextmanager
 async def signing_in(
-    play: Play, size: Size = SMALL, **oauth: object
+    play: Play, size: Size = SMALL, demo: FakeDemo | None = None, **oauth: object
 ) -> AsyncIterator[tuple[Terminal, FakeEngine, FakeWorkspace]]:
     workspace, engine = FakeWorkspace(with_oauth(**oauth)), FakeEngine(script=Script(play))
-    async with opened(workspace, engine, size=size) as admin:
+    async with opened(workspace, engine, size=size, demo_session=demo) as admin:
         await admin.see("* m365")
         await admin.press("i")
         await admin.until(lambda: bool(engine.script.begun))
@@ -216,3 +217,54 @@ async def test_o_signs_out_after_a_question() -> None:
         await admin.see("no: nobody is signed in")
         assert not workspace.tokens.state(workspace.settings.profiles["m365"]).signed_in
         await admin.gone("o Sign out")
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
+async def test_picture_of_the_person(size: Size, svg: SnapshotAssertion) -> None:
+    async with signing_in(waits, size, FakeDemo()) as (admin, _, _workspace):
+        await admin.see("microsoft.com/devicelogin")
+        await admin.press("x")
+        await admin.see("who is at the other device?")
+        assert await admin.still() == svg
+
+
+async def test_on_the_practice_tenant_the_admin_is_the_person_too() -> None:
+    demo = FakeDemo()
+    async with signing_in(waits, demo=demo) as (admin, _engine, _workspace):
+        await admin.see("microsoft.com/devicelogin", "x Play")
+        await admin.press("x", "down", "enter")
+        await admin.until(lambda: bool(demo.person.did))
+        assert demo.person.did == [("FJC3ABHLQ", "admin@example.org")]
+        await admin.press("x", "end", "enter")
+        await admin.until(lambda: len(demo.person.did) == 2)
+        assert demo.person.did[1] == ("FJC3ABHLQ", ""), "somebody declines"
+        demo.person.refuses = "AADSTS53003: blocked"
+        await admin.press("x", "enter")
+        await admin.see("the page says: AADSTS53003")
+
+
+async def test_the_person_signs_in_by_browser_and_its_last_address_is_used() -> None:
+    demo = FakeDemo()
+    async with signing_in(waits, demo=demo, grant="authorization-code") as (admin, engine, _):
+        await admin.see("ssh -L")
+        await admin.press("x", "enter")
+        await admin.until(lambda: bool(engine.script.pasted))
+        assert engine.script.pasted == ["http://localhost:8765/?code=x"]
+
+
+async def test_elsewhere_nobody_can_be_played() -> None:
+    async with signing_in(waits) as (admin, _, _workspace):
+        await admin.see("microsoft.com/devicelogin")
+        assert "Play" not in admin.text
+        await admin.press("x")
+        await admin.gone("who is at the other device?")
+
+
+async def test_a_profile_that_somebody_changed_meanwhile_is_told_and_left_alone() -> None:
+    async with signing_in(differs) as (admin, _, workspace):
+        await admin.see("another account signed in")
+        theirs = with_oauth(tenant="other.example.org")
+        workspace.on_disk = theirs
+        await admin.press("m")
+        await admin.see("was not kept", "meanwhile")
+        assert workspace.settings == theirs

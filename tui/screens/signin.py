@@ -6,7 +6,6 @@ It must never show or copy a token or a secret. Escape stops at once; what was s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
@@ -23,6 +22,8 @@ from tui.engine import Engine, SignInLike
 from tui.messages import JobRefused, SignInDone, SignInFailed, SignInTold
 from tui.said import Expected, trouble
 from tui.screens.frame import Frame
+from tui.screens.person import PersonDialog
+from tui.screens.sign_in_task import SignedInAs, SignInTask
 from tui.theme import COLOURS, MARKS
 from tui.widgets.finding import FindingView, finding_rows, pairs
 from tui.widgets.sign_in_views import (
@@ -31,6 +32,7 @@ from tui.widgets.sign_in_views import (
     OtherWays,
     State,
     both_names,
+    copyable,
     done_rows,
     headline,
 )
@@ -38,23 +40,10 @@ from tui.widgets.sign_in_views import (
 if TYPE_CHECKING:
     from outmail.diagnosis.finding import Finding
     from outmail.engine.signin import BrowserWanted, CodeShown, Event, Way
-    from outmail.engine.tokens import Tokens
-    from store.profiles import Profile
-
-
-@dataclass(frozen=True, slots=True)
-class SignedInAs:
-    """How the screen ended: who it was, and the profile as it should be saved now."""
-
-    profile: Profile
-    account: str
-    until: datetime
 
 
 _UNDER_WAY = frozenset({State.ASKING, State.CODE, State.BROWSER, State.REDEEMING})
-_LETTERS = frozenset(
-    {"copy_code", "copy_address", "copy_line", "copy_report", "way", "again", "confirm", "new_code"}
-)
+_LETTERS = frozenset({"copy", "way", "again", "confirm", "new_code", "person"})
 """Actions on letters, which belong to the field while somebody types in it."""
 
 
@@ -67,28 +56,26 @@ class SignInScreen(Frame[SignedInAs | None]):
         Binding("m", "confirm", "Shared mailbox", id="signin.confirm", tooltip="It sends for the mailbox"),
         Binding("n", "new_code", "New code", id="signin.new", tooltip="Show a new code"),
         Binding("r", "again", "Again", id="signin.again", tooltip="Begin the same way again"),
-        Binding("c", "copy_code", "Copy code", id="signin.code", tooltip="Copy the code to the clipboard"),
-        Binding("u", "copy_address", "Copy address", id="signin.address", tooltip="Copy the address to open"),
-        Binding("l", "copy_line", "Copy ssh line", id="signin.line", tooltip="Copy the ssh -L command"),
+        Binding("c", "copy('code')", "Copy code", id="signin.code", tooltip="Copy the code to the clipboard"),
+        Binding("u", "copy('address')", "Copy address", id="signin.address", tooltip="Copy what to open"),
+        Binding("l", "copy('line')", "Copy ssh line", id="signin.line", tooltip="Copy the ssh -L command"),
         Binding("p", "paste", "Paste", id="signin.paste", tooltip="To the field for the browser's address"),
         Binding("tab", "unpaste", "Leave field", id="signin.unpaste", tooltip="Out of it", priority=True),
         Binding("d", "way('device')", "By code", id="signin.device", tooltip="A code on another device"),
         Binding("b", "way('browser')", "By browser", id="signin.browser", tooltip="Sign in by browser"),
         Binding("a", "way('app')", "App-only", id="signin.app", tooltip="Sign in without a person"),
-        Binding("y", "copy_report", "Copy report", id="signin.report", tooltip="Copy what went wrong"),
+        Binding("x", "person", "Play the person", id="signin.person", tooltip="Practice: sign in over there"),
+        Binding("y", "copy('report')", "Copy report", id="signin.report", tooltip="Copy what went wrong"),
         Binding("escape", "leave", "Stop or back", id="signin.leave", tooltip="Stop at once and go back"),
         Binding("up", "scroll(-1)", "Up", show=False, id="signin.up", tooltip="Scroll up a line"),
         Binding("down", "scroll(1)", "Down", show=False, id="signin.down", tooltip="Scroll down a line"),
     ]
 
-    def __init__(
-        self, name: str, profile: Profile, engine: Engine, tokens: Tokens, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, task: SignInTask, engine: Engine, now: Callable[[], datetime]) -> None:
         super().__init__()
-        self._called = name
-        self._profile = profile
+        self._asked = task
+        self._profile = task.profile
         self._engine = engine
-        self._tokens = tokens
         self._now = now
         self.state = State.ASKING
         self._run = 0
@@ -104,7 +91,7 @@ class SignInScreen(Frame[SignedInAs | None]):
 
     def place(self) -> str:
         """The profile that signs in."""
-        return f"sign in › {self._called}"
+        return f"sign in › {self._asked.name}"
 
     def body(self) -> Iterable[Widget]:
         """How it stands in a line, then what to do."""
@@ -137,7 +124,7 @@ class SignInScreen(Frame[SignedInAs | None]):
 
         try:
             self._sign_in = sign_in = await self._engine.sign_in(
-                self._called, self._profile, self._tokens, watch
+                self._asked.name, self._profile, self._asked.tokens, watch, self._asked.save
             )
             ways: tuple[Way, ...] = ("device", "browser", "app")
             self._ways = {other: self._engine.why_not(self._profile, other) for other in ways}
@@ -200,7 +187,7 @@ class SignInScreen(Frame[SignedInAs | None]):
             self._show(State.DIFFERS, Vertical(*both_names(got, wanted), classes="result"))
         else:
             profile = self._sign_in.profile if self._sign_in else self._profile
-            self._finding = found = self._engine.explain(self._called, profile, failure)
+            self._finding = found = self._engine.explain(self._asked.name, profile, failure)
             self._show_end(FindingView(found, failure.words))
 
     def on_job_refused(self, message: JobRefused) -> None:
@@ -284,18 +271,14 @@ class SignInScreen(Frame[SignedInAs | None]):
                 return here in {State.FAILED, State.DIFFERS}
             case "new_code":
                 return here is State.ENDED
-            case "copy_code":
-                return here is State.CODE
-            case "copy_address":
-                return here in {State.CODE, State.BROWSER}
-            case "copy_line":
-                return here is State.BROWSER and self._browser is not None and self._browser.listening
+            case "copy":
+                return self._copyable(str(parameters[0])) is not None
+            case "person":
+                return self._plays
             case "paste":
                 return here is State.BROWSER and not self._typing
             case "unpaste":
                 return self._typing
-            case "copy_report":
-                return here is State.FAILED and self._finding is not None
             case "way":
                 return self._offers(parameters)
         return True
@@ -358,33 +341,50 @@ class SignInScreen(Frame[SignedInAs | None]):
             field.value = "".join(event.text.split())
             field.focus()
 
-    def action_copy_code(self) -> None:
+    def _copyable(self, what: str) -> tuple[str, str] | None:
+        return copyable(what, self.state, self._code, self._browser, self._report)
+
+    @property
+    def _report(self) -> str:
+        """What went wrong, for somebody else to read."""
+        if self._finding is None:
+            return ""
+        rows = [f"{label}: {text}" for label, text in finding_rows(self._finding)]
+        return "\n".join([f"outmail sign-in of {self._asked.name}: {self._finding.title}", *rows])
+
+    def action_copy(self, what: str) -> None:
         """Through the terminal (OSC 52), so that it works over SSH."""
-        if self._code:
-            self._copy(self._code.code.user_code, "The code")
+        found = self._copyable(what)
+        if found:
+            self.app.copy_to_clipboard(found[0])
+            self.notify(f"{found[1]} went to the terminal's clipboard.", markup=False)
 
-    def action_copy_address(self) -> None:
-        """The address to open."""
-        if self._code:
-            self._copy(self._code.code.verification_uri, "The address")
-        elif self._browser:
-            self._copy(self._browser.url, "The address")
+    @property
+    def _plays(self) -> bool:
+        """Whether the practice tenant's person can do what is asked for now."""
+        code, browser, person = self._code, self._browser, self._asked.person
+        address = {
+            State.CODE: code.code.verification_uri if code else "",
+            State.BROWSER: browser.url if browser else "",
+        }.get(self.state, "")
+        return person is not None and person.serves(address)
 
-    def action_copy_line(self) -> None:
-        """The command that brings the browser's answer here."""
-        if self._browser:
-            self._copy(self._browser.ssh_line, "The ssh command")
+    def action_person(self) -> None:
+        """Ask who is at the other device, and let that happen there."""
+        if self._asked.person:
+            self.app.push_screen(PersonDialog(self._asked.person.accounts), self._person_came)
 
-    def action_copy_report(self) -> None:
-        """What went wrong."""
-        if self._finding:
-            rows = [f"{label}: {text}" for label, text in finding_rows(self._finding)]
-            head = f"outmail sign-in of {self._called}: {self._finding.title}"
-            self._copy("\n".join([head, *rows]), "It")
-
-    def _copy(self, text: str, what: str) -> None:
-        self.app.copy_to_clipboard(text)
-        self.notify(f"{what} went to the terminal's clipboard.", markup=False)
+    def _person_came(self, account: str | None) -> None:
+        person, code, browser = self._asked.person, self._code, self._browser
+        if person is None or account is None or not self._plays:
+            return
+        try:
+            if self.state is State.CODE and code:
+                person.type_code(code.code.user_code, account)
+            elif browser and self._sign_in:
+                self._sign_in.paste(person.browse(browser.url, account))
+        except ValueError as error:
+            self._tell_trouble(f"the page says: {error}")
 
     def action_leave(self) -> None:
         """Stop at once; a sign-in that is done stays done."""

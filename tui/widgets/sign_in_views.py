@@ -245,6 +245,24 @@ def headline(state: State, left: float, account: str, listening: str = "") -> tu
     return words[state]
 
 
+def copyable(
+    what: str, state: State, code: CodeShown | None, browser: BrowserWanted | None, report: str
+) -> tuple[str, str] | None:
+    """What a key copies now and what it is called: code, address, line (ssh) or report; None for nothing."""
+    match what, state:
+        case "code", State.CODE if code:
+            return code.code.user_code, "The code"
+        case "address", State.CODE if code:
+            return code.code.verification_uri, "The address"
+        case "address", State.BROWSER if browser:
+            return browser.url, "The address"
+        case "line", State.BROWSER if browser and browser.listening:
+            return browser.ssh_line, "The ssh command"
+        case "report", State.FAILED if report:
+            return report, "It"
+    return None
+
+
 def done_rows(account: str, until: datetime, before: Profile, after: Profile) -> list[tuple[str, str]]:
     """Who signed in, until when, and what of the profile is different now."""
     mailbox = before.auth.username or ""

@@ -16,7 +16,7 @@ from store.errors import StoreError
 from store.problems import SettingsInvalid
 from store.profiles import Profile, Settings
 from store.tokens import MemoryShelf, identity_of
-from tui.engine import Engine, RealEngine, WorkspaceLike
+from tui.engine import DemoSession, Engine, RealEngine, WorkspaceLike
 
 
 @dataclass
@@ -29,6 +29,7 @@ class Session:
     make_default: bool
     where: str = ""  # the folder the settings are kept in
     engine: Engine = field(default_factory=RealEngine)
+    demo: DemoSession | None = None
     looked_at: set[str] = field(default_factory=set)  # fields whose errors may be shown
     seen: set[Page] = field(default_factory=set)
     checked: Draft | None = None  # the answers the live check proved

@@ -7,7 +7,8 @@ from textual.app import ComposeResult
 from outmail.engine import draft_oauth as oauth
 from outmail.engine import draft_pages as at
 from outmail.engine.draft_pages import Note, Page
-from tui.screens.signin import SignedInAs, SignInScreen
+from tui.screens.sign_in_task import SignedInAs, SignInTask
+from tui.screens.signin import SignInScreen
 from tui.screens.wizard.page import WizardPage
 from tui.widgets.field import Field, Option
 
@@ -53,13 +54,15 @@ class SignedInPage(WizardPage):
         if not forward or self._choice != _NOW:
             return True
         session = self.session
-        screen = SignInScreen(
+        task = SignInTask(
             self.draft.text(at.NAME).strip(),
             self.draft.profile(),
-            session.engine,
             session.own_tokens,
-            session.workspace.tokens.now,
+            # The wizard's last page saves the profile, and the token with it.
+            save=lambda _profile, _token: None,
+            person=session.demo.person if session.demo else None,
         )
+        screen = SignInScreen(task, session.engine, session.workspace.tokens.now)
         self.app.push_screen(screen, self._signed_in)
         return False
 
