@@ -46,7 +46,7 @@ def keep(pilot: Pilot[int], name: str) -> None:
 
 
 async def tour(pilot: Pilot[int], session: DemoSession) -> None:
-    """Home, a check that fails and says why, and a sample mail."""
+    """Home, a check that fails and says why, a sample mail, and a sign-in by a code."""
     await until(pilot, "practice-unt")
     keep(pilot, "home")
     await pilot.press("down", "enter")
@@ -60,6 +60,11 @@ async def tour(pilot: Pilot[int], session: DemoSession) -> None:
     await pilot.press(*"you@practice.test", "enter")
     await until(pilot, "kept as")
     keep(pilot, "sample")
+    await pilot.press("escape")
+    await until(pilot, "practice-unt")
+    await pilot.press(*["down"] * 5, "i")
+    await until(pilot, "Type this code")
+    keep(pilot, "signin")
 
 
 async def wizard(pilot: Pilot[int]) -> None:
