@@ -69,7 +69,7 @@ class Content:
     def _keep(self, piece: bytes) -> None:
         if not piece or self.bare:
             return
-        self.bare = b"\0" in piece or _has_bare(piece)
+        self.bare = 0 in piece or _has_bare(piece)
         if not self._begun:
             piece = piece[2:]
             self._begun = True

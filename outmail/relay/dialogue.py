@@ -23,9 +23,11 @@ from outmail.relay.session import Phase, Session
 _MISTAKES = frozenset({b"500", b"501", b"502", b"503", b"504", b"530", b"535", b"538", b"555"})
 """Replies that count against the client. A recipient refused is no mistake."""
 _LAST_WORDS = frozenset({b"221", b"421", b"521"})
-# Tuples: a set would ask for each phase's hash, which Enum computes in Python.
-_READS_LINES = (Phase.COMMANDS, Phase.SIGN_IN)
-_READS_ON = (*_READS_LINES, Phase.CONTENT)
+# Names of their own and tuples, for every line asks: Enum's class is slow to give a member, and a set
+# would ask for its hash, which Enum computes in Python.
+_COMMANDS, _CONTENT = Phase.COMMANDS, Phase.CONTENT
+_READS_LINES = (_COMMANDS, Phase.SIGN_IN)
+_READS_ON = (*_READS_LINES, _CONTENT)
 _WAITS = (Phase.WAITS_FOR_LOGIN, Phase.WAITS_FOR_STORE)
 
 
@@ -71,12 +73,12 @@ class Dialogue:
     def receive(self, data: bytes) -> list[Event]:
         """Read what came; what follows from it, in order."""
         phase = self._session.phase
-        if phase in _WAITS:
+        if phase in _READS_ON:
+            self._read(self._unread + data if self._unread else data)
+        elif phase in _WAITS:
             self._put_by(data)
         elif phase is Phase.WAITS_FOR_TLS:
             self._hang_up()  # plain text where TLS must begin: no answer would be understood
-        elif phase is not Phase.OVER:
-            self._read(self._unread + data if self._unread else data)
         return self._happened()
 
     def stored(self, answer: Answer) -> list[Event]:
@@ -117,7 +119,7 @@ class Dialogue:
     def time_limit(self) -> float | None:
         """Seconds that the client has for its next progress; None where it waits for us."""
         phase = self._session.phase
-        if phase is Phase.CONTENT:
+        if phase is _CONTENT:
             return self._rules.data_seconds
         return self._rules.command_seconds if phase in _READS_LINES else None
 
@@ -144,7 +146,7 @@ class Dialogue:
                     return
                 self._end_line(data[start:end])
                 start = end + 1
-            elif phase is Phase.CONTENT:
+            elif phase is _CONTENT:
                 left = self._read_content(data[start:] if start else data)
                 if left is None:
                     return
@@ -174,14 +176,14 @@ class Dialogue:
         if self._commands >= self._rules.commands:
             reply = replies.TOO_MANY_COMMANDS
         elif (
-            self._skipping
-            or line.find(b"\r") != length - 1
-            or b"\0" in line
+            line.find(b"\r") != length - 1
             or not length
+            or 0 in line
+            or self._skipping
             or (length >= self._rules.line and length >= self._longest(line))
         ):
             reply = self._refuse(line)
-        elif session.phase is Phase.COMMANDS:
+        elif session.phase is _COMMANDS:
             reply = session.obey(line[:-1])
             if reply is replies.RECIPIENT_OK:
                 self._out.append(reply)
