@@ -45,7 +45,7 @@ class Row:
         self.number = decode(mail_id) or 0
         self.mail = mail
         self.body = body
-        self.crc = crc
+        self.crc = zlib.crc32(mail.head, crc)
         self.size = size  # of the body
         self.taken = taken
         self.draft = draft

@@ -171,7 +171,7 @@ def content(stored: Stored) -> bytes:
         if error.errno in _DAMAGE:
             raise Unreadable(f"its file cannot be read ({os.strerror(error.errno or 0)})") from error
         raise cannot_read(stored.file, error) from error
-    if (size, crc) != (stored.size, stored.crc):
+    if (size, zlib.crc32(stored.head, crc)) != (stored.size, stored.crc):
         raise Unreadable("its file is not as it was accepted: the bytes on the disk changed")
     return whole.getvalue()
 

@@ -6,9 +6,11 @@ It must never be deleted, and never stay first in the queue.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from store import atomic
@@ -88,12 +90,15 @@ def _keep(desk: Desk, name: str, row: tuple[object, ...], people: list[tuple[obj
 
 
 def _link(path: Path, to: Path) -> None:
+    if not stat.S_ISREG(path.lstat().st_mode):
+        path.rename(to)
+        return
     try:
         os.link(path, to, follow_symlinks=False)
-    except (FileNotFoundError, FileExistsError):
-        raise
-    except OSError:  # no hard links here, or no file
-        shutil.copyfile(path, to, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}:
+            raise
+        shutil.copyfile(path, to, follow_symlinks=False)  # a file system without hard links
 
 
 def _hold(desk: Desk, mail: int, people: list[tuple[object, ...]], why: str) -> None:

@@ -75,7 +75,11 @@ class Desk:
         return told
 
     def close(self) -> None:
-        """Let go of the database; what is committed is in it."""
+        """Let go of the database; what is committed is in it.
+
+        A statement that was not read to its end would keep it open and locked: those that ask for one
+        row have a LIMIT.
+        """
         if self.opened:
             self.opened = False
             with contextlib.suppress(sqlite3.Error):

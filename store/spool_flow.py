@@ -119,7 +119,7 @@ def stored(desk: Desk, mail: int, row: Sequence[object]) -> Stored:
         return Stored(head, None, desk.bodies / encode(mail), size, crc)
     if not isinstance(body, bytes):
         raise TypeError
-    if (len(head) + len(body), zlib.crc32(body)) != (size, crc):
+    if (len(head) + len(body), zlib.crc32(head, zlib.crc32(body))) != (size, crc):
         raise Unreadable("its bytes in the database are not as they were accepted")
     return Stored(head, body, None, size, crc)
 

@@ -128,7 +128,7 @@ class Stored:
     body: bytes | None
     file: Path | None
     size: int  # of head and body
-    crc: int  # of the body
+    crc: int  # CRC-32 of the body, then the head
 
 
 @dataclass(frozen=True, slots=True)

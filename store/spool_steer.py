@@ -120,7 +120,9 @@ def forget_dead(desk: Desk, before: datetime) -> int:
     _uncount(desk, condition, values)
     gone = desk.base.execute(f"DELETE FROM recipients WHERE {condition}", values).rowcount  # noqa: S608
     for mail in mails:
-        left = desk.base.execute("SELECT 1 FROM recipients WHERE mail = ? AND state <> 'sent'", (mail,))
+        left = desk.base.execute(
+            "SELECT 1 FROM recipients WHERE mail = ? AND state <> 'sent' LIMIT 1", (mail,)
+        )
         if left.fetchone() is None:
             _uncount(desk, "mail = ?", (mail,))
             drop_mails(desk, [mail])
@@ -168,7 +170,7 @@ def _uncount(desk: Desk, condition: str, values: Values) -> None:
 def _refuse_flying(desk: Desk, mails: tuple[MailId, ...], doing: str) -> None:
     for mail in mails:
         flying = desk.base.execute(
-            "SELECT 1 FROM recipients WHERE mail = ? AND state = 'sending'", (number_of(desk, mail),)
+            "SELECT 1 FROM recipients WHERE mail = ? AND state = 'sending' LIMIT 1", (number_of(desk, mail),)
         )
         if flying.fetchone():
             raise in_flight(mail, doing)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from store.errors import StoreError
 from store.spool import Spool
-from store.spool_shapes import Addressee, NewMail
+from store.spool_shapes import Addressee, Job, LastError, NewMail, Settled, State
 
 NOON = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 HEAD = b"Received: by test\r\n"
 LARGE = b"0123456789abcdef" * 8192  # 128 KiB: lies in a file
+
+GREYLISTED = LastError("451 4.7.1 come back later", "451", "4.7.1", "recipient", "retry", "greylisted")
 
 
 def later(**time: float) -> datetime:
@@ -30,6 +32,11 @@ def mail(*to: str, body: bytes = b"Subject: x\r\n\r\nhello\r\n", **more: object)
     fields.setdefault("recipients", people)
     fields.setdefault("body", body)
     return NewMail(profile, sender, **fields)  # type: ignore[arg-type]
+
+
+def result(job: Job, state: State, number: int = 0, **more: object) -> Settled:
+    """What became of one recipient of a job."""
+    return Settled(job.id, number, state, **more)  # type: ignore[arg-type]
 
 
 @contextlib.asynccontextmanager
