@@ -13,6 +13,7 @@ from pathlib import Path
 from store.errors import ErrorKind, StoreError
 from store.spool_bodies import Draft, sync_files
 from store.spool_desk import Desk
+from store.spool_errors import not_kept
 from store.spool_ids import MailId, decode, micros
 from store.spool_shapes import Due, Job, NewMail, State, Stored
 
@@ -97,6 +98,10 @@ def insert(desk: Desk, rows: Sequence[Row]) -> None:
     """Put the mails into the database. Raises sqlite3.Error, StoreError."""
     if not rows:
         return
+    try:
+        desk.reserve.keep()
+    except OSError as error:
+        raise not_kept(desk.folder, error) from error
     in_files = [row.id for row in rows if row.body is None]
     if in_files:
         sync_files(desk.bodies, in_files)

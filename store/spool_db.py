@@ -39,7 +39,7 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = {_VERSION};
 """
 
-_PAGES_BEFORE_CHECKPOINT = 4000  # of 4 KiB: fewer, longer pauses
+_PAGES_BEFORE_CHECKPOINT = 2000  # of 4 KiB; the reserve has room for them all
 _WAL_LIMIT = 64 * 1024 * 1024  # bytes that the log keeps after a burst
 
 

@@ -16,6 +16,7 @@ from store.errors import StoreError
 from store.paths import private_folder
 from store.spool_db import FILE, connect, set_aside
 from store.spool_errors import database_moved, failed, is_damage
+from store.spool_reserve import Reserve
 
 _UNREMARKABLE = 60_000_000  # microseconds: clocks are put right by less all the time
 
@@ -28,12 +29,15 @@ class Desk:
         self.folder = spool / "queue"
         self.bodies = self.folder / "bodies"
         self.corrupt = spool / "corrupt"
+        self.reserve = Reserve(self.folder / "reserve")
         self.tell = tell
         """Takes errors that are nobody's answer: a mail or the database moved aside."""
         self.base: sqlite3.Connection  # while it is open, and only for the writer's thread
         self.opened = False
         self.suspect = False
         """Whether the disk refused a sync: nothing is promised before all was synced anew."""
+        self.cramped = False
+        """Whether the disk was full a moment ago."""
         self.counts: Counter[tuple[int, str]] = Counter()
         """Recipients by route and state, as committed."""
         self.sent: Counter[int] = Counter()
@@ -87,7 +91,11 @@ class Desk:
 
     def _connect(self) -> None:
         self.base = connect(self.folder)
-        self.opened, self._full, self.suspect = True, True, False
+        self.opened, self._full = True, True
+        self.suspect = self.cramped = False
+        self.reserve = Reserve(self.folder / "reserve")
+        with contextlib.suppress(OSError):
+            self.reserve.keep()  # where there is no room, new mail is refused until there is
         # Reading every recipient also proves that their pages can be read.
         rows = self.base.execute("SELECT route, state, COUNT(*) FROM recipients GROUP BY 1, 2")
         self.counts = Counter({(route, state): n for route, state, n in rows})
@@ -108,10 +116,12 @@ class Desk:
 
         Raises sqlite3.Error.
         """
-        if self.suspect:
-            # The disk may not refuse twice: bring all into the database, which is synced anew.
-            if self.base.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
-                raise sqlite3.OperationalError("the log could not be brought into the database")
+        if self.cramped:
+            self.cramped = False
+            with contextlib.suppress(sqlite3.Error):
+                self._empty_log()  # what it takes up may be the room that is needed
+        if self.suspect and durable:
+            self._empty_log()  # the disk may not refuse twice: all goes into the database, synced anew
             self.suspect = False
         if durable is not self._full:
             self.base.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -121,6 +131,10 @@ class Desk:
         self._afterwards.clear()
         self._seen_before = self.seen
         self.base.execute("BEGIN")
+
+    def _empty_log(self) -> None:
+        if self.base.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            raise sqlite3.OperationalError("the log could not be brought into the database")
 
     def commit(self) -> None:
         """End it. Raises sqlite3.Error."""

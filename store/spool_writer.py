@@ -13,7 +13,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from store.errors import StoreError
+from store.errors import ErrorKind, StoreError
 from store.spool_accept import Row, insert
 from store.spool_errors import failed, is_damage, is_lost_sync
 from store.spool_flow import Results, settle
@@ -142,12 +142,16 @@ class Writer:
         return batch, False
 
     def _commit(self, batch: list[Op[object]], *, durable: bool) -> None:
+        desk = self._desk
         try:
             self._transaction(batch, durable=durable)
         except Exception as error:
             told = self._undo(error)
             if len(batch) == 1:
-                batch[0].error = told
+                if desk.cramped and not isinstance(batch[0].bulk, Row) and desk.reserve.spend():
+                    self._commit(batch, durable=durable)
+                else:
+                    batch[0].error = told
                 return
             for op in batch:
                 self._commit([op], durable=op.durable)
@@ -177,8 +181,10 @@ class Writer:
             desk.close()  # opened again by the next transaction
             return failed(worse, desk.folder)
         if isinstance(error, sqlite3.Error):
+            told = failed(error, desk.folder)
             desk.suspect = desk.suspect or is_lost_sync(error)
-            return failed(error, desk.folder)
+            desk.cramped = told.kind is ErrorKind.FULL
+            return told
         return error
 
     def _call(self, told: Callable[..., None], *args: object) -> None:
