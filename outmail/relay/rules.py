@@ -50,7 +50,7 @@ class Rules:
     """Of AUTH, and of a line of its exchange (RFC 4954, section 4)."""
     in_memory: int = 64 * 1024
     """Of a mail's content, before it is handed on in pieces."""
-    ahead: int = 64 * 1024
+    ahead: int = 256 * 1024
     """What a client may send while it has to wait for an answer."""
     command_seconds: float = 300.0
     """For the next command (RFC 5321, section 4.5.3.2.7)."""

@@ -6,19 +6,22 @@ it, and one in it that is none any more, fail.
 
 from __future__ import annotations
 
+import base64
 import socket
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from outmail.relay.dialogue import Dialogue
-from outmail.relay.events import HangUp, Mail, Reply
+from outmail.relay.events import HangUp, Login, Mail, Reply
 from outmail.relay.replies import Answer
 from outmail.relay.rules import Rules
 from tests.servers.postfix import Postfix
 from tests.servers.sink import Sink
 
 RULES = Rules("relay.example.test", size_limit=1048576)
+LOCKED = Rules("relay.example.test", starttls_offered=True, auth_offered=True, auth_required=True)
 GONE = "gone"
 
 HELLO = ("EHLO me.example.test",)
@@ -89,6 +92,30 @@ TALKS: dict[str, tuple[str, ...]] = {
     "http": ("GET / HTTP/1.1",),
 }
 
+SIGN_INS: dict[str, tuple[str, ...]] = {
+    "mail without one": (*HELLO, "MAIL FROM:<alice@example.test>", "RCPT TO:<b@example.test>", "QUIT"),
+    "plain": (*HELLO, "AUTH PLAIN {right}", "AUTH PLAIN {right}", "MAIL FROM:<alice@example.test>"),
+    "plain, asked": (*HELLO, "AUTH PLAIN", "{right}", "NOOP"),
+    "login": (*HELLO, "AUTH LOGIN", "{user}", "{password}", "NOOP"),
+    "login, begun": (*HELLO, "AUTH LOGIN {user}", "{password}", "NOOP"),
+    "lower case": (*HELLO, "auth plain {right}", "NOOP"),
+    "wrong": (*HELLO, "AUTH PLAIN {wrong}", "NOOP"),
+    "wrong login": (*HELLO, "AUTH LOGIN", "{user}", "{user}", "NOOP"),
+    "cancelled": (*HELLO, "AUTH PLAIN", "*", "NOOP"),
+    "not base64": (*HELLO, "AUTH PLAIN !!", "NOOP"),
+    "no such mechanism": (*HELLO, "AUTH XYZZY", "NOOP"),
+    "no mechanism": (*HELLO, "AUTH", "NOOP"),
+    "too many words": (*HELLO, "AUTH PLAIN a b", "NOOP"),
+    "before EHLO": ("AUTH PLAIN {right}", "NOOP"),
+    "in a mail": (*HELLO, "AUTH PLAIN {right}", "MAIL FROM:<alice@example.test>", "AUTH PLAIN {right}"),
+    "starttls in tls": (*HELLO, "STARTTLS", "NOOP"),
+}
+BEFORE_TLS: dict[str, tuple[str, ...]] = {
+    "mail before TLS": (*HELLO, "MAIL FROM:<alice@example.test>", "NOOP"),
+    "auth before TLS": (*HELLO, "AUTH PLAIN {right}", "NOOP"),
+    "starttls with words": (*HELLO, "STARTTLS x", "NOOP"),
+}
+
 _SMUGGLING = "it passes on what lets a second mail be smuggled behind the first; we refuse the mail"
 _INJECTION = "a line break inside a command is the work of who abuses the program that sends it"
 _NUL = "a NUL belongs in no command (RFC 5321, section 4.1.2)"
@@ -134,6 +161,12 @@ DIFFERENT: dict[tuple[str, str, int], tuple[str, str, str]] = {
     ("postfix", "a false end", 4): ("550", "250", _SMUGGLING),
     ("postfix", "nul in a mail", 4): ("550", "250", _SMUGGLING),
     ("postfix", "bare lf in a command", 1): ("521", "250", _INJECTION),
+    ("postfix", "mail without one", 1): (
+        "530",
+        "250",
+        "it puts the refusal off to RCPT (smtpd_delay_reject)",
+    ),
+    ("postfix", "before EHLO", 0): ("503", "235", "AUTH is an extension: only EHLO says that it is there"),
     ("postfix", "http", 0): (
         "521",
         "221",
@@ -143,13 +176,16 @@ DIFFERENT: dict[tuple[str, str, int], tuple[str, str, str]] = {
 """(peer, talk, which answer of it): ours, theirs, why."""
 
 
-def ours(talk: tuple[str, ...]) -> list[str]:
+def ours(talk: Sequence[str], dialogue: Dialogue, password: str = "") -> list[str]:
     """The code of the first answer to each; every mail is stored."""
-    dialogue, said = Dialogue(RULES, "127.0.0.1"), []
+    said = []
     for line in talk:
         events = dialogue.receive(line.encode() + b"\r\n")
-        if events and isinstance(events[-1], Mail):
+        last = events[-1] if events else None
+        if isinstance(last, Mail):
             events = dialogue.stored(Answer(250, "2.0.0", "kept"))
+        elif isinstance(last, Login):
+            events = dialogue.logged_in(last.password.reveal() == password)
         replies = [event.data for event in events if isinstance(event, Reply)]
         said.append(replies[0][:3].decode() if replies else GONE)
         if HangUp() in events:
@@ -157,17 +193,19 @@ def ours(talk: tuple[str, ...]) -> list[str]:
     return said
 
 
-def theirs(port: int, talk: tuple[str, ...]) -> list[str]:
+def theirs(talk: Sequence[str], port: int, context: ssl.SSLContext | None = None) -> list[str]:
     """The same of a server that listens there."""
     said = []
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        answers = connection.makefile("rb")
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as plain:
+        wire = context.wrap_socket(plain, server_hostname="localhost") if context else plain
+        answers = wire.makefile("rb")
         assert _answer(answers.readline) == "220"
         for line in talk:
-            connection.sendall(line.encode() + b"\r\n")
+            wire.sendall(line.encode() + b"\r\n")
             said.append(_answer(answers.readline))
             if said[-1] in {GONE, "221", "421", "521"}:
                 break
+        wire.close()
     return said
 
 
@@ -177,9 +215,8 @@ def _answer(readline: Callable[[], bytes]) -> str:
     return line[:3].decode() or GONE
 
 
-def compare(peer: str, port: int, name: str) -> None:
+def compare(peer: str, name: str, mine: list[str], other: list[str]) -> None:
     """Compare answer by answer, as far as both go on."""
-    mine, other = ours(TALKS[name]), theirs(port, TALKS[name])
     found = {
         (peer, name, at): (left, right)
         for at, (left, right) in enumerate(zip(mine, other, strict=False))
@@ -191,15 +228,47 @@ def compare(peer: str, port: int, name: str) -> None:
 
 @pytest.mark.parametrize("name", TALKS)
 def test_as_aiosmtpd(name: str, sink: Sink) -> None:
-    compare("aiosmtpd", sink.port, name)
+    talk = TALKS[name]
+    compare("aiosmtpd", name, ours(talk, Dialogue(RULES, "127.0.0.1")), theirs(talk, sink.port))
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", TALKS)
 def test_as_postfix(name: str, postfix: Postfix) -> None:
-    compare("postfix", postfix.plain, name)
+    talk = TALKS[name]
+    compare("postfix", name, ours(talk, Dialogue(RULES, "127.0.0.1")), theirs(talk, postfix.plain))
+
+
+def filled(talk: Sequence[str], postfix: Postfix) -> list[str]:
+    """With the words of a sign-in put in."""
+
+    def coded(text: str) -> str:
+        return base64.b64encode(text.encode()).decode()
+
+    user, password = postfix.username, postfix.password
+    right, wrong = coded(f"\0{user}\0{password}"), coded(f"\0{user}\0x")
+    return [
+        line.format(right=right, wrong=wrong, user=coded(user), password=coded(password)) for line in talk
+    ]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", SIGN_INS)
+def test_as_postfix_where_one_signs_in(name: str, postfix: Postfix) -> None:
+    talk = filled(SIGN_INS[name], postfix)
+    dialogue = Dialogue(LOCKED, "127.0.0.1", tls=True)
+    context = ssl.create_default_context(cafile=str(postfix.ca_file))
+    compare("postfix", name, ours(talk, dialogue, postfix.password), theirs(talk, postfix.tls, context))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", BEFORE_TLS)
+def test_as_postfix_before_tls(name: str, postfix: Postfix) -> None:
+    talk = filled(BEFORE_TLS[name], postfix)
+    compare("postfix", name, ours(talk, Dialogue(LOCKED, "127.0.0.1")), theirs(talk, postfix.starttls))
 
 
 def test_every_difference_is_of_a_talk() -> None:
+    talks = TALKS | SIGN_INS | BEFORE_TLS
     for _peer, name, at in DIFFERENT:
-        assert at < len(TALKS[name])
+        assert at < len(talks[name])
