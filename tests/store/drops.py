@@ -1,0 +1,26 @@
+"""Drops for the tests of the maildrop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from store.maildrop import drop
+from store.maildrop_collect import Collected, Dropped, collect
+from store.spool import Spool
+from store.spool_ids import MailId, micros
+from tests.store.spools import NOON
+
+TRACE = b"Received: by test\r\n"
+
+
+def admit(dropped: Dropped, name: MailId) -> tuple[str, bytes]:
+    return dropped.profile or "default", TRACE + name.encode() + b"\r\n"
+
+
+def dropped(folder: Path, *pieces: bytes, **more: object) -> str:
+    fields: dict[str, object] = {"user": "ann", "sender": "a@x", "recipients": [("b@x", "", "")], **more}
+    return drop(folder, body=pieces or (b"hello\r\n",), accepted=micros(NOON), **fields)  # type: ignore[arg-type]
+
+
+async def collected(home: Path, spool: Spool, **more: int) -> Collected:
+    return await collect(home / "drop", spool, admit, NOON, **more)
