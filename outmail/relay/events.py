@@ -63,7 +63,10 @@ class Login:
 
 @dataclass(slots=True)
 class Body:
-    """A piece of a large mail's content, in order; its last piece stands in the `Mail`."""
+    """A piece of a large mail's content, in order; its last piece stands in the `Mail`.
+
+    Where no `Mail` follows, because the connection breaks or `Dropped` comes, it is of no use.
+    """
 
     data: bytes
 

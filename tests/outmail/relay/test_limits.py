@@ -96,6 +96,17 @@ def test_a_large_mail_passes_through_in_pieces() -> None:
     assert min(sizes) > RULES.in_memory
 
 
+def test_a_large_mail_that_was_stored_is_not_called_back() -> None:
+    dialogue = fresh()
+    dialogue.receive(BEGUN)
+    (body,) = dialogue.receive(CHUNK * 1000)
+    assert isinstance(body, Body)
+    (mail,) = dialogue.receive(b".\r\n")
+    assert isinstance(mail, Mail)
+    dialogue.stored(KEPT)
+    assert dialogue.receive(b"QUIT\r\n") == [Reply(replies.BYE), HangUp()]
+
+
 def test_a_small_mail_comes_whole() -> None:
     dialogue = fresh()
     dialogue.receive(BEGUN)
@@ -110,11 +121,11 @@ def test_a_small_mail_comes_whole() -> None:
 
 
 def test_bytes_one_at_a_time_fill_no_memory() -> None:
-    dialogue = fresh()
+    dialogue = fresh(in_memory=8192)
     dialogue.receive(BEGUN)
-    one = [b"x", b"\r", b"\n", b"."]
-    used = most_memory(lambda: receive_all(dialogue, (one[at % 3] for at in range(200_000))))
-    assert used < 6 * RULES.in_memory
+    one = [b"x", b"\r", b"\n"]
+    used = most_memory(lambda: receive_all(dialogue, (one[at % 3] for at in range(30_000))))
+    assert used < 6 * 8192
 
 
 def test_what_is_sent_ahead_is_bounded_and_the_mail_is_answered_all_the_same() -> None:
