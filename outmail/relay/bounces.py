@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ LARGEST_RETURNED = 256 * 1024
 
 _LONGEST_HEADERS = 32 * 1024
 _LINE = 76
+_LONGEST_TEXT = 240  # letters; RFC 5322 has 998 octets for a line, and a letter takes up to four
 
 
 class Kind(StrEnum):
@@ -103,7 +105,7 @@ def write(
         ("text/plain; charset=utf-8", _words(kind, original, fates, reporter, until).encode()),
         (
             f"message/{'global-' if wide else ''}delivery-status",
-            _status(kind, original, fates, reporter, wide, until),
+            _status(kind, original, fates, reporter, wide=wide, until=until),
         ),
         _returned(original),
     )
@@ -160,6 +162,7 @@ def _status(
     original: Original,
     fates: Sequence[Fate],
     reporter: Reporter,
+    *,
     wide: bool,
     until: datetime | None,
 ) -> bytes:
@@ -189,7 +192,9 @@ def _status(
         if until and kind is Kind.DELAYED:
             block.append(f"Will-Retry-Until: {email.utils.format_datetime(until)}")
         blocks.append(block)
-    return "\r\n\r\n".join("\r\n".join(block) for block in blocks).encode() + b"\r\n"
+    text = "\r\n\r\n".join("\r\n".join(block) for block in blocks) + "\r\n"
+    # Without RFC 6533 these fields are ASCII, whatever language a server's answer is in.
+    return text.encode() if wide else text.encode("ascii", "replace")
 
 
 def _returned(original: Original) -> tuple[str, bytes]:
@@ -223,13 +228,11 @@ def _from_xtext(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """On one line, without a control character, and not without end."""
-    return " ".join(harmless(text, 900).split())
+    """On one line, without a control character; short enough for a line of mail in any script."""
+    return " ".join(harmless(text, _LONGEST_TEXT).split())
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
-    import textwrap
-
     return textwrap.wrap(
         text, _LINE, initial_indent=indent, subsequent_indent=f"{indent}  ", break_long_words=False
     )
