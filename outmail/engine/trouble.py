@@ -1,8 +1,9 @@
-"""What a failure means: next server, try later, pause, bounce, or hold. Only this file decides it.
+"""What a failure means: next server, failover, try later, pause, bounce, or hold. Only this file decides it.
 
-The rule of thumb: what concerns a server sends the mail to the next server; what concerns the
-sign-in or the settings stops the route until somebody mends it; what concerns the mail goes back
-to its sender. A mail that may already have been taken never goes by another way.
+The rule of thumb: what concerns a server sends the mail to the next server, and after the last one to
+the failover profile; what concerns the sign-in goes to the failover profile at once, for the same
+sign-in fails everywhere; without one it stops the route until somebody mends it; what concerns the
+mail goes back to its sender. A mail that may already have been taken never goes by another way.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ class Action(StrEnum):
     """What follows from a failure."""
 
     NEXT_SERVER = "next-server"
+    FAILOVER = "failover"  # the servers of another profile, which signs in otherwise
     DEFER = "defer"
     PAUSE_ROUTE = "pause-route"
     BOUNCE = "bounce"
     HOLD = "hold"  # uncertain: only the same server may be asked or tried again
 
 
-def decide(failure: Failure, *, last_server: bool) -> Action:
-    """The one table: scope, verdict, and whether another server is left to try."""
+def decide(failure: Failure, *, last_server: bool, failover: bool = False) -> Action:
+    """The one table: scope, verdict, and whether another server, or another profile, is left to try."""
     if failure.verdict is Verdict.UNCERTAIN:
         return Action.HOLD
     if _concerns_server(failure) and not last_server:
         return Action.NEXT_SERVER
+    if failover and (_concerns_server(failure) or _concerns_sign_in(failure)):
+        return Action.FAILOVER
     match failure.verdict:
         case Verdict.RETRY:
             return Action.DEFER
@@ -49,3 +53,10 @@ def _concerns_server(failure: Failure) -> bool:
     if failure.scope is Scope.SERVER:
         return True
     return failure.scope in {Scope.SIGN_IN, Scope.SENDER} and failure.verdict is Verdict.RETRY
+
+
+def _concerns_sign_in(failure: Failure) -> bool:
+    """Is it the profile's own sign-in, whichever server it is tried at? A token that cannot be had is one."""
+    return failure.scope is Scope.SIGN_IN or (
+        failure.step is StepName.TOKEN and failure.scope is Scope.SERVER
+    )

@@ -53,3 +53,28 @@ def test_the_rules_hold_for_every_combination(step: StepName, scope: Scope, verd
             assert action is not Action.NEXT_SERVER, "a refused mail never causes a switch"
         if scope is Scope.SIGN_IN and verdict in {Verdict.REJECT, Verdict.FIX_SETTINGS}:
             assert action is Action.PAUSE_ROUTE, "a failed sign-in burns no mail and locks no account"
+
+
+@pytest.mark.parametrize(("step", "scope", "verdict"), list(itertools.product(StepName, Scope, Verdict)))
+def test_another_profile_is_for_servers_and_sign_ins_alone(
+    step: StepName, scope: Scope, verdict: Verdict
+) -> None:
+    one = failure(step, scope, verdict)
+    alone = decide(one, last_server=True)
+    assert decide(one, last_server=False, failover=True) in {decide(one, last_server=False), Action.FAILOVER}
+    found = decide(one, last_server=True, failover=True)
+    assert found in {alone, Action.FAILOVER}
+    if verdict is Verdict.UNCERTAIN or scope in {Scope.MESSAGE, Scope.RECIPIENT}:
+        assert found is alone, "a refused mail never causes a switch"
+    if scope is Scope.SENDER and verdict is not Verdict.RETRY:
+        assert found is alone, "nor does a refused sender"
+    elif scope in {Scope.SERVER, Scope.SIGN_IN} and verdict is not Verdict.UNCERTAIN:
+        assert found is Action.FAILOVER
+
+
+def test_a_sign_in_that_is_refused_goes_to_no_server_that_it_signs_in_to_as_well() -> None:
+    refused = failure(StepName.AUTHENTICATE, Scope.SIGN_IN, Verdict.FIX_SETTINGS)
+    assert decide(refused, last_server=False, failover=True) is Action.FAILOVER
+    no_token = failure(StepName.TOKEN, Scope.SIGN_IN, Verdict.RETRY)
+    assert decide(no_token, last_server=False, failover=True) is Action.FAILOVER
+    assert decide(no_token, last_server=False) is Action.DEFER
