@@ -164,7 +164,7 @@ async def ten_thousand(folder: Path) -> bool:
 
 
 async def memory(folder: Path) -> bool:
-    """Print what 10,000 waiting mails add to a queue in use, against an empty one; True when the goal is met."""
+    """Print what 10,000 waiting mails add to an empty queue in use; True when the goal is met."""
     used = []
     for name in ("empty", "memory"):
         async with queue(folder / name) as spool:
@@ -178,7 +178,7 @@ async def memory(folder: Path) -> bool:
 
 
 def apart(part: Callable[[Path], Coroutine[object, object, bool]], folder: Path) -> bool:
-    """Run one part in a process of its own, so that none has the other's memory; True when it met its goal."""
+    """Run one part in a process of its own, none with the memory of the others; True when its goal is met."""
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
@@ -191,4 +191,5 @@ def apart(part: Callable[[Path], Coroutine[object, object, bool]], folder: Path)
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         parts = (ten_thousand, memory, depth, throughput)
-        sys.exit(not all([apart(part, Path(place)) for part in parts]))
+        met = [apart(part, Path(place)) for part in parts]
+    sys.exit(not all(met))

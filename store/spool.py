@@ -175,13 +175,13 @@ class Spool:
         if isinstance(body, bytes):
             if len(body) <= SMALL:
                 return row_of(self._ids.next(mail.accepted), mail, body, taken=taken)
-            draft = self.draft(mail.accepted)
-            await self._in_thread(draft.write, body)
+            draft, last = self.draft(mail.accepted), body
         else:
-            draft = body
+            draft, last = body, b""
         draft.claim()
         try:
-            found = await self._in_thread(draft.finish) if draft.in_file else draft.finish()
+            large = last or draft.in_file
+            found = await self._in_thread(draft.finish, last) if large else draft.finish()
         except BaseException:
             self._files.submit(draft.withdraw)  # waits for the thread that is still writing
             raise

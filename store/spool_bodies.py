@@ -59,16 +59,21 @@ class Draft:
 
     def write(self, piece: bytes) -> None:
         """Take the next bytes. Raises StoreError; the draft is gone then."""
-        self._pieces.append(piece)
-        self._pending += len(piece)
-        self.size += len(piece)
-        self.crc = zlib.crc32(piece, self.crc)
+        if self._over:
+            raise _used()
+        self._add(piece)
         if self._pending > (_CHUNK if self._made else SMALL):
             try:
                 self._flush()
             except OSError as error:
                 self.discard()
                 raise not_kept(self.path.parent, error) from error
+
+    def _add(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._pending += len(piece)
+        self.size += len(piece)
+        self.crc = zlib.crc32(piece, self.crc)
 
     @property
     def in_file(self) -> bool:
@@ -78,18 +83,14 @@ class Draft:
     def claim(self) -> None:
         """Let it be accepted, which can be once. Raises StoreError."""
         if self._over:
-            raise StoreError(
-                ErrorKind.BAD_INPUT,
-                "the mail was not taken into the queue",
-                "its draft was accepted or discarded before",
-                "this is a defect of outmail: please report it",
-            )
+            raise _used()
         self._over = True
 
-    def finish(self) -> bytes | None:
+    def finish(self, last: bytes = b"") -> bytes | None:
         """The body where it is small; None when it lies in its file, synced. Raises StoreError."""
         with self._mutex:
-            if not self._made:
+            self._add(last)
+            if self.size <= SMALL:
                 return b"".join(self._pieces)
             try:
                 self._flush()
@@ -136,6 +137,15 @@ class Draft:
             with contextlib.suppress(OSError):
                 os.close(self._handle)
             self._handle = -1
+
+
+def _used() -> StoreError:
+    return StoreError(
+        ErrorKind.BAD_INPUT,
+        "the mail was not taken into the queue",
+        "its draft was accepted or discarded before",
+        "this is a defect of outmail: please report it",
+    )
 
 
 def sync_files(folder: Path, names: list[MailId]) -> None:

@@ -18,7 +18,7 @@ from store.errors import StoreError, reason
 from store.paths import private_folder
 from store.spool_bodies import remove
 from store.spool_desk import Desk
-from store.spool_errors import mail_held, mail_moved
+from store.spool_errors import mail_held, mail_moved, no_such
 from store.spool_ids import encode
 from store.spool_shapes import State
 
@@ -27,13 +27,19 @@ DAMAGED = "damaged"
 
 
 def move_mail(desk: Desk, mail: int, why: str) -> StoreError:
-    """Move the mail aside, or hold it where the disk takes nothing; returns what an admin is told."""
+    """Move the mail aside, or hold it where the disk takes nothing; returns what an admin is told.
+
+    Raises StoreError for one that is not in the queue any more.
+    """
     name = encode(mail)
     found = desk.base.execute("SELECT sender, origin, accepted, head, body FROM mails WHERE id = ?", (mail,))
-    row = found.fetchone() or ("", "", 0, b"", None)
+    row = found.fetchone()
     people = desk.base.execute(
         "SELECT number, address, state, route, attempts, error FROM recipients WHERE mail = ?", (mail,)
     ).fetchall()
+    if row is None and not people:
+        raise no_such(name)  # it was sent or deleted in the meantime
+    row = row or ("", "", 0, b"", None)
     told = mail_moved(name, str(row[0]), why, desk.corrupt)
     try:
         _keep(desk, name, row, people, why)

@@ -34,6 +34,8 @@ class Desk:
         """Takes errors that are nobody's answer: a mail or the database moved aside."""
         self.base: sqlite3.Connection  # while it is open, and only for the writer's thread
         self.opened = False
+        self.unsynced = False
+        """Whether something was committed that a power cut could undo."""
         self.suspect = False
         """Whether the disk refused a sync: nothing is promised before all was synced anew."""
         self.cramped = False
@@ -49,6 +51,7 @@ class Desk:
         self._gone: Counter[int] = Counter()
         self._afterwards: list[Callable[[], None]] = []
         self._full = True
+        self._changes = 0
 
     def open(self) -> None:
         """Open the database, or begin one; a damaged one is moved aside. Raises StoreError."""
@@ -92,7 +95,7 @@ class Desk:
     def _connect(self) -> None:
         self.base = connect(self.folder)
         self.opened, self._full = True, True
-        self.suspect = self.cramped = False
+        self.suspect = self.cramped = self.unsynced = False
         self.reserve = Reserve(self.folder / "reserve")
         with contextlib.suppress(OSError):
             self.reserve.keep()  # where there is no room, new mail is refused until there is
@@ -116,6 +119,7 @@ class Desk:
 
         Raises sqlite3.Error.
         """
+        self._seen_before = self.seen
         if self.cramped:
             self.cramped = False
             with contextlib.suppress(sqlite3.Error):
@@ -129,7 +133,7 @@ class Desk:
         self._moved.clear()
         self._gone.clear()
         self._afterwards.clear()
-        self._seen_before = self.seen
+        self._changes = self.base.total_changes
         self.base.execute("BEGIN")
 
     def _empty_log(self) -> None:
@@ -141,6 +145,10 @@ class Desk:
         for route, n in self._gone.items():
             self.base.execute("UPDATE routes SET sent = sent + ? WHERE id = ?", (n, route))
         self.base.execute("COMMIT")
+        if self._full:
+            self.unsynced = False
+        elif self.base.total_changes != self._changes:
+            self.unsynced = True
         # Exchanged, not changed: the loop's thread reads them.
         self.sent = self.sent + self._gone
         counts = self.counts.copy()
@@ -157,7 +165,8 @@ class Desk:
         self._load_routes()
 
     def sync(self) -> None:
-        """Make durable what was committed without; a refusal is dealt with before the next transaction."""
+        """Make durable what was committed without; a refusal is dealt with before anything is promised."""
+        self.unsynced = False
         try:
             handle = os.open(self.folder / f"{FILE}-wal", os.O_RDONLY | os.O_CLOEXEC)
             try:

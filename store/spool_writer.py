@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -26,8 +27,8 @@ T = TypeVar("T")
 _MOST = 1000
 """Operations in one transaction."""
 
-_IDLE = 0.05
-"""Seconds of quiet after which what was committed without a sync is synced."""
+_SYNC_WITHIN = 0.05
+"""Seconds after which what was committed without a sync is synced, where no other commit did it before."""
 
 
 class Op(Generic[T]):
@@ -112,20 +113,19 @@ class Writer:
             closing()
 
     def _serve(self) -> None:
-        unsynced = False
+        desk, sync_at = self._desk, 0.0
         while True:
-            try:
-                first = self._queue.get(timeout=_IDLE if unsynced else None)
-            except Empty:
-                self._desk.sync()
-                unsynced = False
-                continue
-            batch, ends = self._gather(first)
-            if batch:
-                durable = any(op.durable for op in batch)
-                self._commit(batch, durable=durable)
-                unsynced = not durable
+            ends = False
+            wait = max(0.0, sync_at - time.monotonic()) if desk.unsynced else None
+            with contextlib.suppress(Empty):
+                batch, ends = self._gather(self._queue.get(timeout=wait))
+                was_synced = not desk.unsynced
+                self._commit(batch, durable=any(op.durable for op in batch))
                 self._call(_tell, batch)
+                if was_synced:
+                    sync_at = time.monotonic() + _SYNC_WITHIN
+            if desk.unsynced and time.monotonic() >= sync_at:
+                desk.sync()
             if ends:
                 return
 
@@ -142,6 +142,8 @@ class Writer:
         return batch, False
 
     def _commit(self, batch: list[Op[object]], *, durable: bool) -> None:
+        if not batch:
+            return
         desk = self._desk
         try:
             self._transaction(batch, durable=durable)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -72,7 +73,35 @@ async def test_a_draft_is_used_once_or_leaves_nothing(tmp_path: Path) -> None:
             name = await spool.accept(mail(body=draft))  # type: ignore[arg-type]
             with pytest.raises(StoreError, match="accepted or discarded before"):
                 await spool.accept(mail(body=draft))  # type: ignore[arg-type]
+            with pytest.raises(StoreError, match="accepted or discarded before"):
+                draft.write(LARGE)
         assert await spool.content(name) == HEAD + LARGE
+
+
+async def test_what_was_sent_while_it_was_read_is_no_damage(tmp_path: Path) -> None:
+    told: list[StoreError] = []
+    async with opened(tmp_path, told) as spool:
+        job = await spool.accept_taken(mail(body=LARGE))
+        await spool.settle([result(job, State.SENT)], NOON)
+        with pytest.raises(StoreError, match="there is no mail"):
+            await spool.content(job)
+    assert told == []
+    assert not (tmp_path / "spool/corrupt").exists()
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_client_that_goes_away_leaves_a_whole_mail_or_nothing(tmp_path: Path, steps: int) -> None:
+    async with opened(tmp_path) as spool:
+        task = asyncio.ensure_future(spool.accept(mail(body=LARGE)))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    async with opened(tmp_path) as spool:
+        names = [e.id for e in await spool.page()]
+        assert [p.name for p in (tmp_path / "spool/queue/bodies").iterdir()] == names
+        assert [await spool.content(name) for name in names] == [HEAD + LARGE] * len(names)
 
 
 async def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
