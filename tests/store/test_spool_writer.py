@@ -65,13 +65,19 @@ async def test_completions_cost_no_sync_of_their_own(tmp_path: Path, commits: li
             await call
             assert commits == [synced], call
         commits.clear()
-        go = threading.Event()
-        busy = spool._writer.submit(lambda _desk: go.wait(20), durable=False)
+        started, go = threading.Event(), threading.Event()
+
+        def busy(_desk: Desk) -> bool:
+            started.set()
+            return go.wait(20)
+
+        first = spool._writer.submit(busy, durable=False)
+        await asyncio.to_thread(started.wait, 20)
         mixed = (spool.settle([result(jobs[1], State.SENT)], NOON), spool.accept(mail()))
         both = asyncio.gather(*mixed)
         await asyncio.sleep(0)  # both are begun
         go.set()
-        await asyncio.gather(busy, both)
+        await asyncio.gather(first, both)
         assert commits == [False, True], "it rides with the one that needs a sync"
 
 
