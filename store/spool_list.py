@@ -17,7 +17,8 @@ from store.spool_steer import number_of, where
 
 _LINES = """
 SELECT route,
-    number, address, state, since, attempts, crashes, due, server, error, cause, held_why, notify, orcpt
+    number, address, state, since, attempts, crashes, due, server, error, cause, held_why, notify, orcpt,
+    server_since
 FROM recipients WHERE mail = ? ORDER BY number
 """
 _CAUSES = """
@@ -119,6 +120,7 @@ def _line(  # noqa: PLR0917 - the columns of _LINES
     held_why: str | None,
     notify: str,
     orcpt: str,
+    server_since: int | None,
 ) -> Line:
     return Line(
         number,
@@ -134,4 +136,5 @@ def _line(  # noqa: PLR0917 - the columns of _LINES
         held_why or "",
         notify,
         orcpt,
+        None if server_since is None else moment(server_since),
     )

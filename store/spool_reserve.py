@@ -26,7 +26,7 @@ class Reserve:
             return
         handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            os.posix_fallocate(handle, 0, SIZE)
+            _fill(handle)
         except OSError:
             self._remove()
             raise
@@ -45,3 +45,12 @@ class Reserve:
     def _remove(self) -> None:
         with contextlib.suppress(OSError):
             self._path.unlink()
+
+
+def _fill(handle: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(handle, 0, SIZE)
+        return
+    missing = SIZE - os.lseek(handle, 0, os.SEEK_END)
+    while missing > 0:
+        missing -= os.write(handle, bytes(min(missing, 1024 * 1024)))

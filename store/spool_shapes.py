@@ -254,6 +254,7 @@ class Line:
     held_why: str = ""
     notify: str = ""
     orcpt: str = ""
+    uncertain_since: datetime | None = None  # when that server may have taken it
 
     def to_json(self) -> dict[str, object]:
         """For other programs."""
@@ -265,6 +266,7 @@ class Line:
             "attempts": self.attempts,
             "next_attempt": self.due.isoformat() if self.due else None,
             "uncertain_at": self.uncertain_at or None,
+            "uncertain_since": self.uncertain_since.isoformat() if self.uncertain_since else None,
             "held_because": self.held_why or None,
             "cause": self.cause or None,
             "last_error": None

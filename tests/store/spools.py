@@ -9,6 +9,7 @@ from pathlib import Path
 
 from store.errors import StoreError
 from store.spool import Spool
+from store.spool_bodies import Draft
 from store.spool_shapes import Addressee, Job, LastError, NewMail, Settled, State
 
 NOON = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
@@ -23,7 +24,7 @@ def later(**time: float) -> datetime:
     return NOON + timedelta(**time)
 
 
-def mail(*to: str, body: bytes = b"Subject: x\r\n\r\nhello\r\n", **more: object) -> NewMail:
+def mail(*to: str, body: bytes | Draft = b"Subject: x\r\n\r\nhello\r\n", **more: object) -> NewMail:
     """A mail of the profile support, with a recipient unless some are given."""
     people = tuple(Addressee(address) for address in to or ("b@example.org",))
     fields: dict[str, object] = {"accepted": NOON, "head": HEAD, "origin": "smtp 127.0.0.1", **more}

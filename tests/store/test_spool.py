@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import stat
+import tracemalloc
 from datetime import timedelta
 from pathlib import Path
 
@@ -52,7 +53,7 @@ async def test_bodies_of_every_size(tmp_path: Path, size: int) -> None:
         with spool.draft(NOON) as draft:
             for start in range(0, size, 70_001):
                 draft.write(body[start : start + 70_001])
-            pieces = await spool.accept(mail(body=draft))  # type: ignore[arg-type]
+            pieces = await spool.accept(mail(body=draft))
         files = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "spool/queue/bodies").iterdir()}
         assert files == (dict.fromkeys((whole, pieces), 0o600) if size > SMALL else {})
         jobs = await spool.take("support", 10, NOON)
@@ -70,9 +71,9 @@ async def test_a_draft_is_used_once_or_leaves_nothing(tmp_path: Path) -> None:
         assert not draft.path.exists()
         with spool.draft(NOON) as draft:
             draft.write(LARGE)
-            name = await spool.accept(mail(body=draft))  # type: ignore[arg-type]
+            name = await spool.accept(mail(body=draft))
             with pytest.raises(StoreError, match="accepted or discarded before"):
-                await spool.accept(mail(body=draft))  # type: ignore[arg-type]
+                await spool.accept(mail(body=draft))
             with pytest.raises(StoreError, match="accepted or discarded before"):
                 draft.write(LARGE)
         assert await spool.content(name) == HEAD + LARGE
@@ -102,6 +103,26 @@ async def test_a_client_that_goes_away_leaves_a_whole_mail_or_nothing(tmp_path: 
         names = [e.id for e in await spool.page()]
         assert [p.name for p in (tmp_path / "spool/queue/bodies").iterdir()] == names
         assert [await spool.content(name) for name in names] == [HEAD + LARGE] * len(names)
+
+
+async def test_a_large_mail_is_never_whole_in_memory_while_it_comes_and_once_when_it_is_read(
+    tmp_path: Path,
+) -> None:
+    piece = bytes(range(256)) * 256
+    async with opened(tmp_path) as spool:
+        tracemalloc.start()
+        try:
+            with spool.draft(NOON) as draft:
+                for _ in range(320):  # 20 MiB
+                    draft.write(bytes(bytearray(piece)))
+                job = await spool.accept_taken(mail(body=draft))
+            assert tracemalloc.get_traced_memory()[1] < 2 * 1024 * 1024
+            tracemalloc.reset_peak()
+            content = await spool.content(job)
+            assert tracemalloc.get_traced_memory()[1] < 1.3 * len(content)
+        finally:
+            tracemalloc.stop()
+        assert content == HEAD + piece * 320
 
 
 async def test_only_its_owner_can_read_it(tmp_path: Path) -> None:

@@ -204,5 +204,5 @@ async def test_a_page_that_is_damaged_while_it_is_open(tmp_path: Path) -> None:
         new = await spool.accept(mail(body=LARGE))
         assert [job.id for job in await spool.take("support", 9, NOON)] == [new]
         with pytest.raises(StoreError, match="was not taken into the queue"):
-            await spool.accept(mail(body=draft))  # type: ignore[arg-type]
+            await spool.accept(mail(body=draft))
         assert spool.counts().waiting == 0

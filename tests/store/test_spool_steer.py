@@ -54,6 +54,9 @@ async def test_what_may_have_been_taken_stays_with_its_server(tmp_path: Path) ->
         await spool.settle([result(again, State.UNCERTAIN, server="mx1:25", due=NOON)], later(hours=1))
         (again,) = await spool.take("support", 9, later(hours=1))
         assert again.recipients[0].uncertain_since == NOON, "since the first time"
+        (line,) = (await spool.show(job.id)).recipients
+        assert (line.uncertain_at, line.uncertain_since) == ("mx1:25", NOON)
+        assert line.to_json()["uncertain_since"] == "2026-05-04T12:00:00+00:00"
         await spool.settle([result(again, State.WAITING, due=NOON)], NOON)
         (again,) = await spool.take("support", 9, later(hours=1))
         assert again.recipients[0].uncertain_at == "", "it was asked, and had it not"
