@@ -141,7 +141,7 @@ class Spool:
         """Keep the mail and have it given out at once, as if by `take`. Returns when it is durable."""
         row = await self._row(mail, taken=True)
         return await self._put(
-            row, lambda desk: row.job(desk.bodies), lambda job: self._return([job], mail.accepted)
+            row, lambda desk: row.job(desk.bodies), abandoned=lambda job: self._return([job], mail.accepted)
         )
 
     async def accept_once(self, mail: NewMail, drop: str) -> MailId | None:
@@ -154,7 +154,7 @@ class Spool:
             insert(desk, [row])
             return row.id
 
-        kept = await self._do(once, failed=self._withdrawal(row))
+        kept = await self._put(row, once, bulk=False)
         if kept is None and row.draft is not None:
             await self._in_thread(row.draft.withdraw)
         return kept
@@ -188,13 +188,27 @@ class Spool:
         return Row(draft.id, mail, found, draft.crc, draft.size, taken=taken, draft=draft)
 
     async def _put(
-        self, row: Row, work: Callable[[Desk], T], abandoned: Callable[[T], object] | None = None
+        self,
+        row: Row,
+        work: Callable[[Desk], T],
+        *,
+        bulk: bool = True,
+        abandoned: Callable[[T], object] | None = None,
     ) -> T:
-        return await self._do(work, bulk=row, abandoned=abandoned, failed=self._withdrawal(row))
-
-    def _withdrawal(self, row: Row) -> Callable[[], object] | None:
+        """Have the mail put in; when it is refused, its file is gone before the caller hears of it."""
         draft = row.draft
-        return None if draft is None else lambda: self._files.submit(draft.withdraw)
+        if draft is None:
+            return await self._do(work, bulk=row if bulk else None, abandoned=abandoned)
+        try:
+            return await self._do(
+                work,
+                bulk=row if bulk else None,
+                abandoned=abandoned,
+                failed=lambda: self._files.submit(draft.withdraw),  # also when the caller was cancelled
+            )
+        except StoreError:
+            await self._in_thread(draft.withdraw)
+            raise
 
     async def _do(
         self,

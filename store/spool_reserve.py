@@ -9,7 +9,7 @@ import contextlib
 import os
 from pathlib import Path
 
-SIZE = 10 * 1024 * 1024
+SIZE = 16 * 1024 * 1024
 """Bytes: more than the log ever has to bring into the database at a time."""
 
 

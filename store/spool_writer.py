@@ -27,6 +27,9 @@ T = TypeVar("T")
 _MOST = 1000
 """Operations in one transaction."""
 
+_MOST_BYTES = 2 * 1024 * 1024
+"""Bytes of new mails in one transaction: what the log holds must fit into the reserve."""
+
 _SYNC_WITHIN = 0.05
 """Seconds after which what was committed without a sync is synced, where no other commit did it before."""
 
@@ -131,11 +134,13 @@ class Writer:
 
     def _gather(self, first: Op[object] | None) -> tuple[list[Op[object]], bool]:
         batch: list[Op[object]] = []
-        op = first
+        op, size = first, 0
         with contextlib.suppress(Empty):
             while op is not None:
                 batch.append(op)
-                if len(batch) == _MOST:
+                if isinstance(op.bulk, Row) and op.bulk.body is not None:
+                    size += op.bulk.size
+                if len(batch) == _MOST or size >= _MOST_BYTES:
                     return batch, False
                 op = self._queue.get_nowait()
             return batch, True

@@ -52,11 +52,11 @@ async def whole(spool):
 
 FULL = """
 import store.spool_reserve
-store.spool_reserve.SIZE = 60_000
+store.spool_reserve.SIZE = 150_000
 
 async def main():
     spool = await opened()
-    (home / "filler").write_bytes(b"x" * 2_000)
+    (home / "filler").write_bytes(b"x" * 150_000)
     await until_refused(spool, LARGE[:66_000])
     await until_refused(spool, b"x" * 3000)
     await whole(spool)
@@ -133,7 +133,7 @@ def ran(command: list[str], env: dict[str, str]) -> list[str]:
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
-    large, small, end = mounted(tmp_path, "size=256k,mode=700", FULL)
+    large, small, end = mounted(tmp_path, "size=512k,mode=700", FULL)
     for line in (large, small):
         assert line.startswith("full |")
         assert "the disk is full" in line
