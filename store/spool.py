@@ -74,8 +74,8 @@ class Spool:
         spool = Spool(folder, random_bytes, tell)
         try:
             await spool._writer.start(lambda: spool._open(who, wait), spool._close)
-            spool._serving = True
             await spool._put_right(now)
+            spool._serving = True
         except BaseException:
             await spool.close(now)
             raise
