@@ -322,6 +322,24 @@ async def test_a_second_opener_is_told_who_has_it(tmp_path: Path) -> None:
         assert spool.counts().waiting == 0
 
 
+async def test_a_second_opener_that_waits_gets_it_when_the_first_ends(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        second = asyncio.ensure_future(Spool.open(tmp_path / "spool", "next", NOON, tell=print, wait=30))
+        name = await spool.accept(mail())
+    spool = await second
+    assert [e.id for e in await spool.page()] == [name]
+    await spool.close(NOON)
+
+
+async def test_a_job_that_was_not_tried_is_given_back(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        flying = await spool.accept_taken(mail("a@x", "b@x"))
+        await spool.settle([result(flying, State.SENT, 1)], NOON)
+        await spool.give_back([flying.id], later(hours=1))
+        (job,) = await spool.take("support", 1, later(hours=1))
+        assert [(r.number, r.attempts) for r in job.recipients] == [(0, 0)]
+
+
 async def test_after_it_is_closed_it_says_so(tmp_path: Path) -> None:
     async with opened(tmp_path) as spool:
         pass
