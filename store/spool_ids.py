@@ -14,10 +14,14 @@ MailId = NewType("MailId", str)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_VALUES = {c: n for n, c in enumerate(_ALPHABET)}
+_DIGITS = bytes(  # to the digits that int() knows; what is none of ours becomes one that it refuses
+    b"0123456789abcdefghijklmnopqrstuv"[_ALPHABET.index(chr(c))] if chr(c) in _ALPHABET else ord("!")
+    for c in range(256)
+)
 _LENGTH = 13
 _RANDOM_BITS = 21
 _MOST = (1 << 63) - 1  # SQLite's integers
+_POOL = 3 * 256  # bytes of randomness that are fetched at a time
 _MILLISECOND = timedelta(milliseconds=1)
 _MICROSECOND = timedelta(microseconds=1)
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
@@ -29,6 +33,7 @@ class Ids:
     def __init__(self, random_bytes: Callable[[int], bytes]) -> None:
         self._random = random_bytes
         self._last = 0
+        self._pool = b""
 
     def after(self, known: int) -> None:
         """No id given out from now on is `known` or less."""
@@ -36,7 +41,10 @@ class Ids:
 
     def next(self, now: datetime) -> MailId:
         """A new id."""
-        chance = int.from_bytes(self._random(3), "big") >> 3
+        if not self._pool:
+            self._pool = self._random(_POOL)  # a system call for each id would cost more than the rest of it
+        chance = int.from_bytes(self._pool[:3], "big") >> 3
+        self._pool = self._pool[3:]
         made = ((now - EPOCH) // _MILLISECOND << _RANDOM_BITS) | chance
         if made <= self._last:
             made = self._last + 1 + (chance & 0xFF)
@@ -54,12 +62,10 @@ def decode(text: str) -> int | None:
     """The number behind an id; None for a text that is none."""
     if len(text) != _LENGTH:
         return None
-    number = 0
-    for character in text:
-        value = _VALUES.get(character)
-        if value is None:
-            return None
-        number = number << 5 | value
+    try:
+        number = int(text.encode("ascii").translate(_DIGITS), 32)
+    except ValueError:
+        return None
     return number if number <= _MOST else None
 
 
