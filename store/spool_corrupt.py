@@ -6,10 +6,7 @@ It must never be deleted, and never stay first in the queue.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
-import os
-import shutil
 import stat
 from pathlib import Path
 
@@ -90,21 +87,16 @@ def _keep(desk: Desk, name: str, row: tuple[object, ...], people: list[tuple[obj
     if body is not None:
         atomic.write(folder / f"{name}.body", body if isinstance(body, bytes) else str(body).encode())
     else:
-        with contextlib.suppress(FileNotFoundError, FileExistsError):
-            _link(desk.bodies / name, folder / f"{name}.body")
+        with contextlib.suppress(FileNotFoundError):
+            _keep_file(desk.bodies / name, folder / f"{name}.body")
         atomic.sync_folder(folder)
 
 
-def _link(path: Path, to: Path) -> None:
-    if not stat.S_ISREG(path.lstat().st_mode):
+def _keep_file(path: Path, to: Path) -> None:
+    if stat.S_ISREG(path.lstat().st_mode):
+        atomic.keep(path, to)  # it stays in its place until the transaction is committed
+    else:
         path.rename(to)
-        return
-    try:
-        os.link(path, to, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}:
-            raise
-        shutil.copyfile(path, to, follow_symlinks=False)  # a file system without hard links
 
 
 def _hold(desk: Desk, mail: int, people: list[tuple[object, ...]], why: str) -> None:
