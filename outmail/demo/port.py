@@ -12,7 +12,7 @@ import logging
 import socket
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar
 
 from outmail.demo.faults import WELL, Fault, UnknownFault
@@ -33,14 +33,30 @@ class Conversation(asyncio.Protocol, ABC):
     """The server's side of one connection; `ended` is done when the connection is gone."""
 
     ended: asyncio.Future[None]
+    serving: asyncio.Task[None] | None = None
+    """What runs for the connection. Not `_task`: asyncio's stream protocol forgets what it finds there."""
 
     @abstractmethod
+    def transports(self) -> Iterable[asyncio.BaseTransport | None]:
+        """What carries the connection, as far as it has begun."""
+
     def abort(self) -> None:
         """Hang up at once, in the middle of a word if need be."""
+        for transport in self.transports():
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
+        if self.serving is not None:
+            self.serving.cancel()
 
-    @abstractmethod
     async def wait(self) -> None:
         """Wait until nothing runs for this connection any more."""
+        if self.serving is not None:
+            await asyncio.wait({self.serving})
+
+    def note_end(self) -> None:
+        """The connection is gone."""
+        if not self.ended.done():
+            self.ended.set_result(None)
 
 
 class PracticePort(ABC, Generic[F]):
@@ -122,16 +138,19 @@ class PracticePort(ABC, Generic[F]):
         self._fault = self.faults[fault]
         if not self._fault.listens:
             self._stop_listening()
-            for task in self._connections:
-                task.cancel()
+            self.hang_up()
         elif self._listener is None:
             self._listen()
+
+    def hang_up(self) -> None:
+        """End every open connection, soon."""
+        for task in self._connections:
+            task.cancel()
 
     async def close(self) -> None:
         """Close the port and every connection, and wait until they are gone."""
         self._stop_listening()
-        for task in self._connections:
-            task.cancel()
+        self.hang_up()
         await asyncio.gather(*self._connections, return_exceptions=True)
         if self._port is not None:
             self._port.close()
@@ -169,6 +188,8 @@ class PracticePort(ABC, Generic[F]):
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
+        # A task that is cancelled before it began has no transport that would close this.
+        task.add_done_callback(lambda _task: connection.close())
 
     def _accept_again(self, listener: socket.socket) -> None:
         if self._listener is listener:
@@ -207,15 +228,10 @@ class _Silence(Conversation):
         self._transport = transport
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self.ended.done():
-            self.ended.set_result(None)
+        self.note_end()
 
-    def abort(self) -> None:
-        if isinstance(self._transport, asyncio.WriteTransport):
-            self._transport.abort()
-
-    async def wait(self) -> None:
-        """Nothing is left to wait for."""
+    def transports(self) -> Iterable[asyncio.BaseTransport | None]:
+        return (self._transport,)
 
 
 def _bound(port: int) -> socket.socket:

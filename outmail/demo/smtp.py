@@ -12,6 +12,7 @@ import hmac
 import logging
 import ssl
 from base64 import b64decode
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword, Session, TLSSetupException
@@ -88,31 +89,20 @@ class Dialogue(SMTP, Conversation):
         self.line_length_limit = SMTP.line_length_limit
         self._rules = rules
         self._fault = fault
-        self._task: asyncio.Task[None] | None = None
         self.ended: asyncio.Future[None] = loop.create_future()
 
-    def abort(self) -> None:
-        """Hang up at once, in the middle of a word if need be."""
-        for transport in (self.transport, self._original_transport):
-            if isinstance(transport, asyncio.WriteTransport):
-                transport.abort()
-        if self._task is not None:
-            self._task.cancel()
-
-    async def wait(self) -> None:
-        """Wait until nothing runs for this connection any more."""
-        if self._task is not None:
-            await asyncio.wait({self._task})
+    def transports(self) -> Iterable[asyncio.BaseTransport | None]:
+        """See Conversation: TLS, and what is beneath it."""
+        return (self.transport, self._original_transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Note that the connection is gone."""
-        if not self.ended.done():
-            self.ended.set_result(None)
+        self.note_end()
         if self.transport is not None:
             super().connection_lost(error)
 
     async def _handle_client(self) -> None:
-        self._task = asyncio.current_task()
+        self.serving = asyncio.current_task()
         try:
             refusal = self._fault.answers.get(Moment.CONNECT)
             if refusal is not None:

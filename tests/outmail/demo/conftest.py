@@ -12,6 +12,7 @@ import pytest
 from outmail.demo.tenant import PracticeTenant
 
 SLOW_SECONDS = 0.05
+POLL_SECONDS = 0.05
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ async def tenant(tmp_path: Path) -> AsyncIterator[PracticeTenant]:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _loop, context: complaints.append(context))
     before = asyncio.all_tasks()
-    async with PracticeTenant(tmp_path / "practice", SLOW_SECONDS) as running:
+    async with PracticeTenant(tmp_path / "practice", SLOW_SECONDS, POLL_SECONDS) as running:
         yield running
     left = {task for task in asyncio.all_tasks() - before - {asyncio.current_task()} if not task.done()}
     assert not left
