@@ -5,8 +5,6 @@ It does what the pages of the practice authority do, no more: where the page wou
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlsplit
-
 from outmail.demo.names import CHIEF, DESK
 from outmail.demo.oauth.authority import PracticeAuthority
 from outmail.demo.oauth.refusals import Refused
@@ -49,10 +47,11 @@ class Person:
         if not self.serves(url):
             raise Unable(f"only addresses of the practice authority are opened: {self._authority.origin}/…")
         try:
-            query = dict(parse_qsl(urlsplit(url).query, max_num_fields=50))
-            return self._authority.browse(query, account)
-        except (Refused, ValueError) as error:
-            raise Unable(error.words if isinstance(error, Refused) else "that is no address") from None
+            return self._authority.browse(url, account)
+        except Refused as refused:
+            raise Unable(refused.words) from None
+        except ValueError:
+            raise Unable("nobody signs in at that address") from None
 
     def _known(self, account: str) -> None:
         if account and account not in self.accounts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 from outmail.demo.oauth.directory import TENANT, TENANT_NAMES, Directory
 from outmail.demo.oauth.faults import AUTHORITY_FAULTS, AuthorityFault
@@ -18,7 +19,7 @@ from outmail.demo.oauth.programs import Programs
 from outmail.demo.oauth.refusals import SLOW_DOWN, Refused, as_json, as_response
 from outmail.demo.oauth.tokens import Signer
 from outmail.demo.pki import Certificate
-from outmail.demo.web import Request, Response, WebServer
+from outmail.demo.web import Request, Response, WebServer, fields_of
 
 DEVICE_PATH = "/device"
 
@@ -62,16 +63,19 @@ class PracticeAuthority(WebServer[AuthorityFault]):
         """See People.decide."""
         self._people.decide(user_code, account, self._fault)
 
-    def browse(self, query: Mapping[str, str], account: str) -> str:
-        """See People.browse."""
-        return self._people.browse(query, account, self._fault)
+    def browse(self, url: str, account: str) -> str:
+        """See People.browse. Raises ValueError, too, for an address where nobody signs in."""
+        parts = urlsplit(url)
+        if not _signs_in(parts.path):
+            raise ValueError(parts.path)
+        return self._people.browse(fields_of(parts.query), account, self._fault)
 
     async def respond(self, request: Request, fault: AuthorityFault) -> Response:
         """The answer to a request."""
         tenant, _, rest = request.path.lstrip("/").partition("/")
         if request.path == DEVICE_PATH:
             return self._people.device_page(request, fault)
-        if rest == "oauth2/v2.0/authorize":
+        if _signs_in(request.path):
             return self._people.browser_page(request, fault)
         if fault.page is not None:
             return fault.page
@@ -95,3 +99,9 @@ class PracticeAuthority(WebServer[AuthorityFault]):
             case "POST", "oauth2/v2.0/token":
                 return self._programs.token(request.form, fault, f"{self.origin}{request.path}")
         return Response(404, b"There is no such page.\n")
+
+
+def _signs_in(path: str) -> bool:
+    """Whether people sign in there by browser."""
+    tenant, _, rest = path.lstrip("/").partition("/")
+    return tenant.lower() in TENANT_NAMES and rest == "oauth2/v2.0/authorize"

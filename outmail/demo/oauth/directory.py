@@ -60,6 +60,11 @@ class Asked:
         return " ".join(f"{self.resource}/{right}" for right in self.rights or (".default",))
 
     @property
+    def granted(self) -> tuple[str, ...]:
+        """What a person's token allows: with /.default everything that there is."""
+        return self.rights or tuple(sorted(_RIGHTS[self.resource]))
+
+    @property
     def roles(self) -> tuple[str, ...]:
         """What an application by itself has there."""
         return _ROLES[self.resource]

@@ -18,21 +18,21 @@ class Moment(StrEnum):
     BROWSER = "browser"  # the code that the browser brought is redeemed
     POLL = "poll"  # somebody asks whether the person with the device code is done
     REFRESH = "refresh"
-    APP = "app"  # an application signs in by itself
+    APP = "app"  # an application signs in by itself, with its secret
 
 
-PERSON = (Moment.BROWSER, Moment.POLL, Moment.REFRESH)
+_PERSON = (Moment.BROWSER, Moment.POLL, Moment.REFRESH)
 
-NO_REFUSALS: Mapping[Moment, int] = MappingProxyType({})
+_NO_REFUSALS: Mapping[Moment, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorityFault(Fault):
     """One way for the authority to be broken. `refusals` are Entra's numbers."""
 
-    refusals: Mapping[Moment, int] = field(default_factory=lambda: NO_REFUSALS)
+    refusals: Mapping[Moment, int] = field(default_factory=lambda: _NO_REFUSALS)
     page: Response | None = None  # to programs, in place of any answer
-    slow_down: bool = False  # to the first poll of each code
+    slow_down: bool = False  # to one poll of each code
     declines: bool = False  # whoever signs in
     device_seconds: float | None = None
     access_seconds: float | None = None
@@ -45,7 +45,7 @@ def _html(status: int, title: str) -> Response:
 
 
 def _person(number: int) -> Mapping[Moment, int]:
-    return MappingProxyType(dict.fromkeys(PERSON, number))
+    return MappingProxyType(dict.fromkeys(_PERSON, number))
 
 
 _TABLE = (

@@ -10,10 +10,9 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from outmail.demo.oauth.directory import App, Asked
 from outmail.demo.oauth.refusals import Refused
@@ -25,12 +24,18 @@ GRACE_SECONDS = 60.0
 """How long a refresh token is good after its first use: a client that was killed may come again with it."""
 
 _MOST = 200
-"""Of each kind; the oldest go first, lest a loop of sign-ins fill the memory."""
+"""Of each kind; what ends first goes first, lest a loop of sign-ins fill the memory."""
 _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # RFC 8628, section 6.1: easy to read and to say, and no words
 _EARLY = 0.9
 """Of the interval that must have passed between two polls: clocks and networks are not exact."""
 
-T = TypeVar("T")
+
+class _Ends(Protocol):
+    @property
+    def ends(self) -> float: ...
+
+
+T = TypeVar("T", bound=_Ends)
 
 
 class SlowDown(Exception):  # noqa: N818 - says what is asked for
@@ -49,7 +54,7 @@ class DeviceSignIn:
     interval: float
     account: str = ""
     declined: bool = False
-    polls: int = 0
+    slowed: bool = False
     next_poll: float = 0.0
 
 
@@ -83,10 +88,10 @@ class Grants:
     def __init__(self, now: Callable[[], float], interval: float) -> None:
         self._now = now
         self._interval = interval
-        self._devices: OrderedDict[str, DeviceSignIn] = OrderedDict()
-        self._codes: OrderedDict[str, BrowserCode] = OrderedDict()
-        self._redeemed: OrderedDict[str, bool] = OrderedDict()
-        self._refreshing: OrderedDict[str, Refreshing] = OrderedDict()
+        self._devices: dict[str, DeviceSignIn] = {}
+        self._codes: dict[str, BrowserCode] = {}
+        self._redeemed: dict[str, BrowserCode] = {}
+        self._refreshing: dict[str, Refreshing] = {}
 
     def by_device(self, app: App, asked: Asked, seconds: float = DEVICE_SECONDS) -> DeviceSignIn:
         """Begin a sign-in by code."""
@@ -105,12 +110,12 @@ class Grants:
     def waits_for(self, user_code: str) -> DeviceSignIn | None:
         """The sign-in of a code as somebody typed it, with blanks, dashes and in any case."""
         typed = "".join(c for c in user_code.upper() if c.isalnum())
-        return next((d for d in self.waiting() if hmac.compare_digest(d.user_code, typed)), None)
+        return next((d for d in self.waiting() if _same(d.user_code, typed)), None)
 
-    def polled(self, device_code: str, app: App, *, slow_first: bool = False) -> DeviceSignIn:
+    def polled(self, device_code: str, app: App, *, slow_once: bool = False) -> DeviceSignIn:
         """The sign-in, once somebody allowed it; then it is over. Raises Refused and SlowDown.
 
-        With `slow_first` the first poll counts as one that came too early.
+        With `slow_once` one poll of each code counts as one that came too early.
         """
         found = self._devices.get(device_code)
         if found is None or found.app != app:
@@ -118,12 +123,12 @@ class Grants:
         now = self._now()
         if found.ends <= now:
             raise Refused(70020)
-        early = now < found.next_poll or (slow_first and not found.polls)
+        early = now < found.next_poll or (slow_once and not found.slowed)
         if early:
             found.interval += 5
         found.next_poll = now + found.interval * _EARLY
-        found.polls += 1
         if early:
+            found.slowed = True
             raise SlowDown
         if found.declined:
             del self._devices[device_code]
@@ -146,10 +151,10 @@ class Grants:
         found = self._codes.pop(code, None)
         if found is None or found.app != app or found.redirect != redirect:
             raise Refused(70000)
-        _keep(self._redeemed, code, True)
+        _keep(self._redeemed, code, found)
         if found.ends <= self._now():
             raise Refused(70008)
-        if found.challenge and not hmac.compare_digest(found.challenge, _challenge(verifier)):
+        if found.challenge and not _same(found.challenge, _challenge(verifier)):
             raise Refused(501481)
         return found
 
@@ -172,10 +177,15 @@ class Grants:
         return found
 
 
-def _keep(where: OrderedDict[str, T], name: str, what: T) -> None:
+def _keep(where: dict[str, T], name: str, what: T) -> None:
     where[name] = what
     while len(where) > _MOST:
-        where.popitem(last=False)
+        del where[min(where, key=lambda known: where[known].ends)]
+
+
+def _same(one: str, other: str) -> bool:
+    """Compare in constant time, letters of any script too."""
+    return hmac.compare_digest(one.encode(), other.encode())
 
 
 def _challenge(verifier: str) -> str:

@@ -5,6 +5,7 @@ A redirect address that is not registered is never sent anywhere; what is wrong 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
@@ -19,6 +20,10 @@ _BLOCKED = (
     "You have no access here: error 53003. The organisation's policy blocks sign-in by a code, and the "
     "program that shows the code is not told."
 )
+
+
+_CHALLENGE = re.compile("[A-Za-z0-9_-]{43}")
+"""A SHA-256 in base64url: RFC 7636, section 4.2."""
 
 
 class People:
@@ -114,22 +119,17 @@ class People:
             raise Refused(90014, "response_type=code")
         if app.public and (not query.get("code_challenge") or query.get("code_challenge_method") != "S256"):
             raise Refused(90014, "code_challenge")  # RFC 9700, section 2.1.1
+        if "code_challenge" in query and not _CHALLENGE.fullmatch(query["code_challenge"]):
+            raise Refused(501491)
         return asked(query.get("scope", ""))
 
 
 def _fits(redirect: str, known: str) -> bool:
     """Whether it is the registered address, but for a loopback port (RFC 8252, section 7.3)."""
-    try:
-        ours, theirs = urlsplit(known), urlsplit(redirect)
-    except ValueError:
-        return False
-    same = (theirs.scheme, theirs.hostname, theirs.path.rstrip("/")) == (
-        ours.scheme,
-        ours.hostname,
-        ours.path.rstrip("/"),
-    )
-    return same and not theirs.fragment and theirs.username is None
+    ours = urlsplit(known)
+    begins, path = re.escape(f"{ours.scheme}://{ours.netloc}"), re.escape(ours.path.rstrip("/"))
+    return re.fullmatch(rf"{begins}(:[0-9]{{1,5}})?{path}/?", redirect) is not None
 
 
 def _with_query(address: str, fields: Mapping[str, str]) -> str:
-    return f"{address}{'&' if urlsplit(address).query else '?'}{urlencode(fields)}"
+    return f"{address}?{urlencode(fields)}"

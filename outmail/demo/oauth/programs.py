@@ -95,7 +95,7 @@ class Programs:
                 return self._granted(app, code.asked, code.account, fault, code.nonce)
             case grant if grant == _DEVICE_GRANT:
                 _refuse(fault, Moment.POLL)
-                device = self._grants.polled(form.get("device_code", ""), app, slow_first=fault.slow_down)
+                device = self._grants.polled(form.get("device_code", ""), app, slow_once=fault.slow_down)
                 return self._granted(app, device.asked, device.account, fault, by_code=True)
             case "refresh_token":
                 _refuse(fault, Moment.REFRESH)
@@ -104,7 +104,8 @@ class Programs:
                     raise Refused(53003)  # Entra remembers how a sign-in began
                 return self._granted(app, kept.asked, kept.account, fault, by_code=kept.by_code)
             case "client_credentials":
-                _refuse(fault, Moment.APP)
+                if app.secret:
+                    _refuse(fault, Moment.APP)
                 wanted = asked(form.get("scope", ""))
                 if wanted.rights:
                     raise Refused(1002012)
@@ -171,6 +172,7 @@ def _prove(app: App, form: Mapping[str, str], url: str) -> None:
                 algorithms=["RS256", "PS256"],
                 audience=url,
                 issuer=app.client_id,
+                subject=app.client_id,
                 options={"require": ["exp", "iss", "sub", "aud", "jti"]},
                 leeway=300,
             )

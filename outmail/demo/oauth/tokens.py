@@ -49,7 +49,7 @@ class Signer:
 
     def access(self, issuer: str, app: App, account: str, asked: Asked, seconds: float) -> str:
         """An access token for a person, or with account "" for the application itself."""
-        who = {"upn": account, "scp": " ".join(asked.rights)} if account else {"roles": list(asked.roles)}
+        who = {"upn": account, "scp": " ".join(asked.granted)} if account else {"roles": list(asked.roles)}
         claims = {
             "aud": asked.resource,
             "appid": app.client_id,

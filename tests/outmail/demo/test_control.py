@@ -114,6 +114,8 @@ async def test_a_person_types_a_code(control: Control, tenant: PracticeTenant) -
     assert control.answer(f"allow {codes[1]} {CHIEF}".encode())["account"] == CHIEF
     assert control.answer(f"decline {codes[2]}".encode())["account"] is None
     assert control.answer(b"signins")["waiting"] == []
+    await post(tenant, "devicecode", asks)
+    assert "AADSTS70020" in str(control.answer("allow ÉÉÉÉÉÉÉÉ".encode())["error"])
     again = control.answer(b"allow " + codes[0].encode())
     assert again["ok"] is False
     assert "AADSTS70020" in str(again["error"])
@@ -123,11 +125,16 @@ async def test_a_person_types_a_code(control: Control, tenant: PracticeTenant) -
 
 async def test_a_person_signs_in_by_browser(control: Control, tenant: PracticeTenant) -> None:
     url = f"{tenant.authority.base}/oauth2/v2.0/authorize?client_id={PERSONAL_APP}&response_type=code"
-    asks = f"{url}&redirect_uri=http://localhost:1&state=s&code_challenge=c&code_challenge_method=S256"
+    asks = f"{url}&redirect_uri=http://localhost:1&state=s&code_challenge_method=S256"
+    asks += f"&code_challenge={'c' * 43}"
     ended = control.answer(f"browse {asks}&scope={RIGHT}".encode())
     assert str(ended["ends_on"]).startswith("http://localhost:1?code=")
     wrong = control.answer(f"browse {url}&redirect_uri=http://evil.example.org".encode())
     assert "AADSTS50011" in str(wrong["error"])
+    twice = control.answer(f"browse {asks}&scope={RIGHT}&redirect_uri=http://localhost:2".encode())
+    assert "AADSTS50011" in str(twice["error"]), "as the page says"
+    elsewhere = asks.replace("authorize", "nowhere")
+    assert "nobody signs in" in str(control.answer(f"browse {elsewhere}&scope={RIGHT}".encode())["error"])
 
 
 async def test_quit_and_help(control: Control, quits: Quits) -> None:

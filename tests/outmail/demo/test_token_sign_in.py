@@ -154,6 +154,7 @@ DESK_APP = App("app", "App")
     [
         (Asked("https://outlook.office365.com", ("SMTP.Send",)), DESK, 60, True),
         (Asked("https://outlook.office365.com", ()), "", 60, True),
+        (Asked("https://outlook.office365.com", ()), DESK, 60, True),
         (Asked("https://outlook.office365.com", ("Mail.Read",)), DESK, 60, False),
         (Asked("https://outlook.office365.com", ("SMTP.Send",)), DESK, 0, False),
     ],

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -63,8 +62,7 @@ class Admin:
             case CodeShown():
                 self.tenant.authority.decide(event.code.user_code, self.account)
             case BrowserWanted():
-                query = dict(parse_qsl(urlsplit(event.url).query))
-                self.sign_in.paste(self.tenant.authority.browse(query, self.account))
+                self.sign_in.paste(self.tenant.authority.browse(event.url, self.account))
 
     async def run(self, way: Way | None = None) -> SignedIn:
         async with asyncio.timeout(30):
@@ -151,6 +149,13 @@ async def test_a_fault_is_told_as_what_it_is(
 ) -> None:
     tenant.set_fault("authority", fault)
     assert await Admin(tenant, name).fails(way) == told
+
+
+async def test_a_secret_that_has_ended_is_none_of_a_certificates_business(tenant: PracticeTenant) -> None:
+    tenant.set_fault("authority", "secret-expired")
+    admin = Admin(tenant, "practice-oauth-cert")
+    await admin.run()
+    assert await admin.green()
 
 
 @pytest.mark.parametrize("fault", ["gateway", "unavailable", "portal", "down"])

@@ -59,7 +59,7 @@ def fields_of(address: str) -> dict[str, str]:
         (
             "token",
             {"client_id": PERSONAL_APP, "grant_type": "client_credentials", "scope": RIGHT},
-            (400, "invalid_request", 1002012),
+            (400, "invalid_scope", 1002012),
         ),
         (
             "token",
@@ -137,6 +137,13 @@ async def test_the_page_for_codes(tenant: PracticeTenant) -> None:
         ({"redirect_uri": "http://localhost:8765/other"}, "AADSTS50011"),
         ({"redirect_uri": "http://desk@localhost/"}, "AADSTS50011"),
         ({"redirect_uri": ""}, "AADSTS50011"),
+        ({"redirect_uri": "http://localhost:80\\evil"}, "AADSTS50011"),
+        ({"redirect_uri": "http://localhost.evil.example.org"}, "AADSTS50011"),
+        ({"redirect_uri": "http://localhost?code=another"}, "AADSTS50011"),
+        ({"redirect_uri": "http://localhost?"}, "AADSTS50011"),
+        ({"redirect_uri": "http://localhost#"}, "AADSTS50011"),
+        ({"redirect_uri": "http://localhost?\u00fc"}, "AADSTS50011"),
+        ({"redirect_uri": "http://localhost\r\nX: y"}, "AADSTS50011"),
     ],
 )
 async def test_a_browser_is_sent_nowhere_that_is_not_registered(
@@ -155,6 +162,8 @@ async def test_a_browser_is_sent_nowhere_that_is_not_registered(
         ({"response_type": "token"}, "invalid_request"),
         ({"code_challenge": ""}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge": "\u00fc" * 43}, "invalid_request"),
+        ({"code_challenge": "short"}, "invalid_request"),
         ({"scope": "https://graph.example.org/x"}, "invalid_resource"),
     ],
 )
@@ -165,6 +174,18 @@ async def test_what_is_wrong_in_the_request_goes_back_with_the_state(
     fields = fields_of(ended.headers["location"])
     assert (fields["error"], fields["state"]) == (error, "of-ours")
     assert "code" not in fields
+
+
+async def test_nobody_signs_in_at_a_tenant_that_is_unknown(tenant: PracticeTenant) -> None:
+    async with browser(tenant) as window:
+        url = authorize(tenant).replace(tenant.authority.base, f"{tenant.authority.origin}/elsewhere.test")
+        assert (await window.get(url)).json()["error_codes"] == [90002]
+
+
+async def test_a_code_in_another_script_is_only_a_wrong_one(tenant: PracticeTenant) -> None:
+    await post(tenant, "devicecode", {"client_id": PERSONAL_APP, "scope": RIGHT})
+    page = await type_code(tenant, "ÉÉÉÉÉÉÉÉ")
+    assert (page.status_code, "AADSTS70020" in page.text) == (400, True)
 
 
 async def test_who_declines_and_who_is_unknown_in_the_browser(tenant: PracticeTenant) -> None:
