@@ -22,6 +22,7 @@ from outmail.demo.pki import Certificate
 from outmail.demo.web import Request, Response, WebServer, fields_of
 
 DEVICE_PATH = "/device"
+_METHODS = ("GET", "HEAD", "POST")
 
 
 class PracticeAuthority(WebServer[AuthorityFault]):
@@ -72,6 +73,8 @@ class PracticeAuthority(WebServer[AuthorityFault]):
 
     async def respond(self, request: Request, fault: AuthorityFault) -> Response:
         """The answer to a request."""
+        if request.method not in _METHODS:
+            return Response(405, b"That method means nothing here.\n", headers={"Allow": ", ".join(_METHODS)})
         tenant, _, rest = request.path.lstrip("/").partition("/")
         if request.path == DEVICE_PATH:
             return self._people.device_page(request, fault)
@@ -90,9 +93,9 @@ class PracticeAuthority(WebServer[AuthorityFault]):
 
     def _for_programs(self, request: Request, rest: str, fault: AuthorityFault) -> Response:
         match request.method, rest:
-            case "GET", "v2.0/.well-known/openid-configuration":
+            case "GET" | "HEAD", "v2.0/.well-known/openid-configuration":
                 return as_json(self._programs.document())
-            case "GET", "discovery/v2.0/keys":
+            case "GET" | "HEAD", "discovery/v2.0/keys":
                 return as_json(self._programs.keys())
             case "POST", "oauth2/v2.0/devicecode":
                 return self._programs.device_code(request.form, fault)
