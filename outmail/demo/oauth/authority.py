@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from outmail.demo.oauth.directory import TENANT, TENANT_NAMES, Directory
+from outmail.demo.oauth.directory import SHARED_NAMES, TENANT, TENANT_NAMES, Directory
 from outmail.demo.oauth.faults import AUTHORITY_FAULTS, AuthorityFault
 from outmail.demo.oauth.grants import DeviceSignIn, Grants, SlowDown
 from outmail.demo.oauth.people import People
@@ -85,6 +85,9 @@ class PracticeAuthority(WebServer[AuthorityFault]):
         try:
             if tenant.lower() not in TENANT_NAMES:
                 raise Refused(90002)
+            by_itself = request.form.get("grant_type") == "client_credentials"
+            if by_itself and tenant.lower() in SHARED_NAMES:
+                raise Refused(9001023)
             return self._for_programs(request, rest, fault)
         except Refused as refused:
             return as_response(refused)

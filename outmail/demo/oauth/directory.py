@@ -13,7 +13,10 @@ from outmail.demo.oauth.refusals import Refused
 TENANT = "7e57ab1e-0000-4000-8000-000000000001"
 """The tenant's ID, as Entra has them."""
 
-TENANT_NAMES = frozenset({TENANT, DOMAIN, "common", "organizations"})
+SHARED_NAMES = frozenset({"common", "organizations"})
+"""What stands in an address for whichever tenant the person belongs to; an application has none there."""
+
+TENANT_NAMES = SHARED_NAMES | {TENANT, DOMAIN}
 """What the tenant is called in an address."""
 
 EXCHANGE = "https://outlook.office365.com"

@@ -54,6 +54,7 @@ REFUSALS: Mapping[int, tuple[str, str, int]] = MappingProxyType(
         7000215: (_CLIENT, "The client secret is wrong: send the secret's value, not its ID.", 401),
         7000218: (_CLIENT, "The request must have client_assertion or client_secret.", 401),
         7000222: (_CLIENT, "The client secret has ended.", 401),
+        9001023: (_REQUEST, "This grant needs the tenant's own address, with its ID or its domain.", 400),
     }
 )
 

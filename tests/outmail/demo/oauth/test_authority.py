@@ -181,6 +181,16 @@ async def test_what_is_wrong_in_the_request_goes_back_with_the_state(
     assert "code" not in fields
 
 
+@pytest.mark.parametrize(("name", "number"), [("common", 9001023), ("practice.test", 7000218)])
+async def test_an_application_signs_in_at_its_own_tenant(
+    tenant: PracticeTenant, name: str, number: int
+) -> None:
+    async with browser(tenant) as window:
+        url = f"{tenant.authority.origin}/{name}/oauth2/v2.0/token"
+        heard = await window.post(url, data={"client_id": APP, "grant_type": "client_credentials"})
+    assert heard.json()["error_codes"] == [number]
+
+
 async def test_nobody_signs_in_at_a_tenant_that_is_unknown(tenant: PracticeTenant) -> None:
     async with browser(tenant) as window:
         url = authorize(tenant).replace(tenant.authority.base, f"{tenant.authority.origin}/elsewhere.test")
