@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import gc
 import ssl
+import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -189,6 +191,48 @@ async def test_an_application_signs_in_at_its_own_tenant(
         url = f"{tenant.authority.origin}/{name}/oauth2/v2.0/token"
         heard = await window.post(url, data={"client_id": APP, "grant_type": "client_credentials"})
     assert heard.json()["error_codes"] == [number]
+
+
+@pytest.mark.parametrize(
+    ("changed", "algorithm", "number"),
+    [
+        ({}, "PS256", None),
+        ({}, "RS256", None),
+        ({}, "RS512", 700027),
+        ({"sub": APP}, "PS256", 700027),
+        ({"iss": APP}, "PS256", 700027),
+        ({"aud": "https://elsewhere.test/token"}, "PS256", 700027),
+        ({"exp": 1_000_000_000}, "PS256", 700027),
+        ({"jti": None}, "PS256", 700027),
+    ],
+)
+async def test_what_an_assertion_must_say(
+    tenant: PracticeTenant, changed: dict[str, object], algorithm: str, number: int | None
+) -> None:
+    """RFC 7523, section 3."""
+    oauth = tenant.profiles().profiles["practice-oauth-cert"].auth.oauth
+    assert oauth is not None
+    assert oauth.certificate is not None
+    key = serialization.load_pem_private_key(oauth.certificate.get_secret_value().encode(), None)
+    says = {
+        "iss": APP_WITH_CERTIFICATE,
+        "sub": APP_WITH_CERTIFICATE,
+        "aud": f"{tenant.authority.base}/oauth2/v2.0/token",
+        "exp": int(time.time()) + 300,
+        "jti": "once",
+        **changed,
+    }
+    claims = {name: value for name, value in says.items() if value is not None}
+    form = {
+        "client_id": APP_WITH_CERTIFICATE,
+        "grant_type": "client_credentials",
+        "scope": "https://outlook.office365.com/.default",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": jwt.encode(claims, key, algorithm=algorithm),  # type: ignore[arg-type]
+    }
+    _, answer = await post(tenant, "token", form)
+    assert answer.get("error_codes", [None]) == [number]
+    assert ("access_token" in answer) is (number is None)
 
 
 async def test_nobody_signs_in_at_a_tenant_that_is_unknown(tenant: PracticeTenant) -> None:
