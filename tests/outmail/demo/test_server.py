@@ -10,7 +10,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outmail.demo import mailbox as mailbox_module
@@ -242,25 +242,36 @@ async def test_a_starttls_handshake_that_stops_half_way(tenant: PracticeTenant) 
     await until(lambda: server.connections == 0)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(garbage=st.binary(max_size=3000))
-def test_any_bytes_never_break_a_server(tmp_path: Path, garbage: bytes) -> None:
-    async def work() -> None:
-        complaints: list[object] = []
-        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
-        async with PracticeTenant(tmp_path / "practice") as tenant:
-            for server in tenant.servers.values():
-                reader, writer = await asyncio.open_connection(server.host, server.port)
-                writer.write(garbage)
-                writer.write_eof()
-                async with asyncio.timeout(10):
-                    with contextlib.suppress(ConnectionError):
-                        await reader.read()
-                writer.close()
-                await until(lambda server=server: server.connections == 0)  # type: ignore[misc]
+def test_any_bytes_never_break_a_server(tmp_path: Path) -> None:
+    complaints: list[object] = []
+    tenant = PracticeTenant(tmp_path / "practice")
+
+    @settings(max_examples=40, deadline=None)
+    @given(garbage=st.binary(max_size=3000))
+    def takes(garbage: bytes) -> None:
+        runner.run(_take(tenant, garbage))
         assert not complaints
 
-    asyncio.run(work())
+    with asyncio.Runner() as runner:
+        runner.get_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+        runner.run(tenant.__aenter__())
+        try:
+            takes()
+        finally:
+            runner.run(tenant.close())
+    assert not complaints
+
+
+async def _take(tenant: PracticeTenant, garbage: bytes) -> None:
+    for server in tenant.servers.values():
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(garbage)
+        writer.write_eof()
+        async with asyncio.timeout(10):
+            with contextlib.suppress(ConnectionError):
+                await reader.read()
+        writer.close()
+        await until(lambda server=server: server.connections == 0)  # type: ignore[misc]
 
 
 async def test_the_oldest_mails_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
