@@ -191,7 +191,9 @@ class HttpClient:
     def _seen(self, error: Exception, host: str) -> TransportError:
         """What a library's error means; nothing of its text is kept."""
         if not isinstance(error, httpx.RemoteProtocolError | httpcore.RemoteProtocolError):
-            return self._failed(Cause.CONNECTION_LOST, type(error).__name__, host)
+            # Its kind helps whoever mends it; its text may quote what was sent.
+            words = f"the connection broke off ({type(error).__name__})"
+            return self._failed(Cause.CONNECTION_LOST, words, host)
         # httpcore's words for an answer that never began, and h11's for a body cut short.
         if "server disconnected" in str(error).lower() or "peer closed connection" in str(error).lower():
             return self._failed(Cause.CONNECTION_LOST, "the server closed the connection", host)
