@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import logging
-import socket
-import struct
 import traceback
 
 import pytest
@@ -156,23 +153,6 @@ async def test_answers_that_are_none(said: bytes, cause: Cause, what: str | None
     assert failure.facts.get("what") == what
     assert failure.facts["host"] == f"127.0.0.1:{server.port}"
     assert len(server.asked) == 1
-
-
-async def test_a_connection_that_breaks_off_is_told_in_words() -> None:
-    async def resets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        # A close with this set is a reset: RFC 9293, section 3.6.
-        writer.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-        )
-        writer.transport.abort()
-
-    server = await asyncio.start_server(resets, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    async with server, client() as http:
-        failure = await failing(http.request("GET", url), *SECRETS)
-    assert failure.cause is Cause.CONNECTION_LOST
-    assert failure.words.startswith("the connection broke off (")
 
 
 async def test_a_server_that_repeats_our_request_is_not_quoted() -> None:

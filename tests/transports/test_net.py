@@ -71,6 +71,10 @@ def test_each_error_has_its_cause(error: BaseException, cause: Cause) -> None:
     assert words_of(error)
 
 
+def test_an_error_without_words_is_told_in_words() -> None:
+    assert words_of(ConnectionResetError()) == "the connection broke off (ConnectionResetError)"
+
+
 async def opening(way: SmtpRoute, **options: object) -> tuple[Failure, Watcher]:
     """Open a connection that must fail."""
     watcher = Watcher()

@@ -106,7 +106,8 @@ def words_of(error: BaseException) -> str:
         if error.errno and error.strerror.startswith("Connect call failed"):
             return harmless(os.strerror(error.errno).lower())  # asyncio's words hide the system's
         return harmless(error.strerror)
-    return harmless(str(error)) or type(error).__name__
+    # asyncio gives some of its errors no words at all.
+    return harmless(str(error)) or f"the connection broke off ({type(error).__name__})"
 
 
 def unreachable(
