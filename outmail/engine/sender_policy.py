@@ -42,8 +42,8 @@ def fit(profile: Profile, sender: str, headers: bytes) -> Fit | Unfit:
     """A mail as the profile lets it out. `headers` ends with the line end of its last field.
 
     "allow" leaves everything as it is. "enforce" takes only mail that is from the profile's address,
-    in its From field and its reverse-path. "rewrite" puts both right, and keeps an author that can be
-    answered in Reply-To, where neither the mail nor the profile has one.
+    in its From field and its reverse-path. "rewrite" puts both right, and where the mail has no Reply-To
+    it gets the profile's or, without one, its author, if an answer can reach them.
     """
     if profile.sender_policy == "allow":
         return Fit(sender, headers)
@@ -82,7 +82,7 @@ def _unless_local_part(quoted: re.Match[str]) -> str:
 
 
 def _put_right(profile: Profile, fields: list[bytes], authors: list[str]) -> bytes:
-    """One From field of ours where the first was, and the author in Reply-To."""
+    """One From field of ours where the first was, and where answers go."""
     from_field = _written("From", profile.sender_name or "", profile.from_address)
     kept: list[bytes] = []
     placed = False
@@ -96,9 +96,9 @@ def _put_right(profile: Profile, fields: list[bytes], authors: list[str]) -> byt
             placed = True
     if not placed:
         kept.insert(0, from_field)
-    author = next((a for a in authors if _answerable(a)), "")
-    if author and profile.reply_to is None and not _values(fields, b"reply-to"):
-        kept.append(_written("Reply-To", "", author))
+    answers = profile.reply_to or next((a for a in authors if _answerable(a)), "")
+    if answers and not _values(fields, b"reply-to"):
+        kept.append(_written("Reply-To", "", answers))
     return b"".join(kept)
 
 
