@@ -84,7 +84,12 @@ ca_file = "{server.ca_file}"
     return text
 
 
-@pytest.fixture(params=["direct", "http", "http-password", "socks", "socks-password"])
+def seldom(name: str) -> object:
+    """A way that differs from a quick one in little: CI goes it each time."""
+    return pytest.param(name, marks=pytest.mark.long)
+
+
+@pytest.fixture(params=["direct", seldom("http"), "http-password", seldom("socks"), seldom("socks-password")])
 def proxy(request: pytest.FixtureRequest) -> RunningProxy | None:
     names = {
         "http": "http_proxy",

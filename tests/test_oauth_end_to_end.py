@@ -188,7 +188,7 @@ def wait_for_the_end(outmail: Outmail) -> None:
     time.sleep(max(until - time.time(), 0) + 1)
 
 
-@pytest.mark.parametrize("provider", ["microsoft", "custom"])
+@pytest.mark.parametrize("provider", ["microsoft", pytest.param("custom", marks=pytest.mark.long)])
 def test_a_device_code_and_everything_after_it(
     outmail: Outmail, login: RunningAuthority, server: Dovecot, person: Person, sink: Sink, provider: str
 ) -> None:
@@ -215,7 +215,7 @@ def test_a_device_code_and_everything_after_it(
     outmail("check", exits=77)
 
 
-@pytest.mark.parametrize("provider", ["microsoft", "custom"])
+@pytest.mark.parametrize("provider", [pytest.param("microsoft", marks=pytest.mark.long), "custom"])
 def test_a_pasted_redirect(
     outmail: Outmail, login: RunningAuthority, server: Dovecot, person: Person, sink: Sink, provider: str
 ) -> None:

@@ -182,9 +182,9 @@ def test_signing_in_sending_and_being_refused(tenant: Practice, tmp_path: Path, 
     "answer",
     [
         b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
-        b"HTTP/1.1 403 Forbidden\r\n\r\n",
+        pytest.param(b"HTTP/1.1 403 Forbidden\r\n\r\n", marks=pytest.mark.long),
         b"HTTP/1.1 407 You sent {asked}\r\n\r\n",
-        b"",
+        pytest.param(b"", marks=pytest.mark.long),
     ],
 )
 def test_a_proxy_that_refuses(tenant: Practice, tmp_path: Path, answer: bytes) -> None:
