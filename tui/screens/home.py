@@ -258,7 +258,7 @@ class HomeScreen(Frame[None]):
         from tui.screens.wizard.screen import WizardScreen
 
         if name is None or name in self._settings.profiles:
-            wizard = WizardScreen(self._desk.workspace, name, self._desk.engine)
+            wizard = WizardScreen(self._desk.workspace, name, self._desk.engine, self._desk.demo)
             await self.app.push_screen(wizard, self._wizard_done)
 
     def _wizard_done(self, saved: str | None) -> None:

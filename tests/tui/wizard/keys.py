@@ -13,7 +13,7 @@ from textual.screen import Screen
 from outmail.engine.workspace import Workspace
 from store.keys import KeyOptions
 from tui.app import OutmailApp
-from tui.engine import Engine, WorkspaceLike
+from tui.engine import DemoSession, Engine, WorkspaceLike
 from tui.screens.wizard.screen import WizardScreen
 from tui.theme import CALM
 from tui.widgets.field import Field
@@ -143,13 +143,14 @@ async def at_the_wizard(
     name: str | None = None,
     size: tuple[int, int] = (80, 24),
     engine: Engine | None = None,
+    demo: DemoSession | None = None,
 ) -> AsyncIterator[Admin]:
     """The wizard open on a home, or on a stand-in of one."""
     workspace = Workspace.open(str(home), False, KeyOptions(env={})) if isinstance(home, Path) else home
     app = WizardApp(workspace)
     app.theme = CALM.name
     async with app.run_test(size=size) as pilot:
-        wizard = WizardScreen(workspace, name, engine)
+        wizard = WizardScreen(workspace, name, engine, demo)
         admin = Admin(app, pilot, wizard)
 
         def closed(result: str | None) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from outmail.engine.draft_pages import Page
-from tests.tui.fakes import FakeWorkspace
+from tests.tui.fakes import FakeEngine, FakeWorkspace, with_oauth
+from tests.tui.practice import FakeDemo
 from tests.tui.screen import LARGE, SMALL, Size
+from tests.tui.signing_in import Script
+from tests.tui.test_signin import waits
 from tests.tui.wizard.keys import Admin, at_the_wizard
 from tests.tui.wizard.test_pictures import Svg, picture
 
@@ -67,3 +73,24 @@ async def test_a_choice_that_the_page_has_not_heard_of_yet_is_not_taken_back() -
         await admin.settle()
         assert admin.field(FOLD).value == "no"
         assert "Authorization URL" in admin.words()
+
+
+async def test_on_the_practice_tenant_the_person_can_be_played_from_here_too() -> None:
+    demo, engine = FakeDemo(), FakeEngine(script=Script(waits))
+    async with at_the_wizard(FakeWorkspace(with_oauth()), "m365", engine=engine, demo=demo) as admin:
+        await admin.wizard.show_page(Page.SIGNED_IN)
+        await admin.settle()
+        await admin.press("enter")
+        await seen(admin, lambda: "Play the person" in admin.screen_text())
+        await admin.press("x")
+        await seen(admin, lambda: "who is at the other device?" in admin.screen_text())
+        await admin.press("enter")
+        await seen(admin, lambda: bool(demo.person.did))
+        assert demo.person.did == [("FJC3ABHLQ", "helpdesk@example.org")]
+
+
+async def seen(admin: Admin, condition: Callable[[], bool]) -> None:
+    """Let the program run until it is so."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await admin.pilot.pause()

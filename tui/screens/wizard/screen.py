@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from outmail.engine import draft_pages as at
 from outmail.engine.draft_pages import Page, page_of
-from tui.engine import Engine, RealEngine, WorkspaceLike
+from tui.engine import DemoSession, Engine, RealEngine, WorkspaceLike
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.frame import Frame
 from tui.screens.wizard.authentication import AuthenticationPage
@@ -82,11 +82,16 @@ class WizardScreen(Frame[str | None]):
     ]
 
     def __init__(
-        self, workspace: WorkspaceLike, name: str | None = None, engine: Engine | None = None
+        self,
+        workspace: WorkspaceLike,
+        name: str | None = None,
+        engine: Engine | None = None,
+        demo: DemoSession | None = None,
     ) -> None:
         super().__init__()
         self.session = Session.begin(workspace, name)
         self.session.engine = engine or RealEngine()
+        self.session.demo = demo
         self.editing = name
         self._back_to: Page | None = None
         self.turning = True  # between two pages keys have nothing to act upon
