@@ -11,6 +11,7 @@ from outmail.engine import draft_pages as at
 from outmail.engine.draft_pages import Note, Page
 from outmail.engine.draft_words import summary
 from tui.screens.wizard.page import WizardPage
+from tui.widgets.beside import Beside
 from tui.widgets.field import Field
 
 
@@ -39,18 +40,13 @@ class ReviewPage(WizardPage):
         kept = rows.highlighted
         rows.clear_options()
         lines = summary(self.draft)
-        rows.add_options(Row(self._line(f, shown, f in wrong), id=f) for f, shown in lines)
+        column = max((len(at.label(field)) for field, _ in lines), default=0) + 4
+        rows.add_options(Row(_line(f, shown, f in wrong, column), id=f) for f, shown in lines)
         if lines:
             rows.highlighted = min(kept or 0, len(lines) - 1)
 
     def notes(self) -> list[Note]:
         return [*super().notes(), *self.session.news]
-
-    def _line(self, field: str, shown: str, wrong: bool) -> Content:
-        mark = "! " if wrong else "  "
-        return Content.assemble(
-            (mark + at.label(field).ljust(26), "$text-error" if wrong else "$text-muted"), " ", shown or "–"
-        )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
@@ -66,3 +62,10 @@ class ReviewPage(WizardPage):
     def other_keys(self) -> list[tuple[str, str]]:
         keys = [("ctrl+s", "Save now")]
         return [("ctrl+g", "Go and correct"), *keys] if self.session.problems() else keys
+
+
+def _line(field: str, shown: str, wrong: bool, column: int) -> Beside:
+    label = f"{'! ' if wrong else '  '}{at.label(field)}"
+    return Beside(
+        Content.styled(label, "$text-error" if wrong else "$text-muted"), Content(shown or "–"), column
+    )
