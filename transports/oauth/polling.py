@@ -34,7 +34,8 @@ async def wait(
     """The grant, once the person is done; `tell` hears of trouble that ends nothing.
 
     RFC 8628, section 3.5. Raises TransportError: OAUTH_CODE_EXPIRED when the code ends, or what the
-    authority refuses. Trouble doubles the pause, up to 30 s; the next proper answer ends that.
+    authority refuses. Trouble doubles the pause, up to 30 s or half of what is left of the code; the
+    next proper answer ends that.
     """
     end = clock() + code.expires_in
     interval = pause = code.interval
@@ -52,7 +53,8 @@ async def wait(
             return found
         if found.trouble:
             tell(found.trouble)
-            pause = max(found.interval, min(pause * 2, _LONGEST_PAUSE))
+            # Never so long that the code's last moments pass unasked.
+            pause = max(found.interval, min(pause * 2, _LONGEST_PAUSE, (end - clock()) / 2))
         else:
             interval = pause = max(found.interval, interval)
 

@@ -190,6 +190,8 @@ async def test_the_codes_end_ends_it_and_nobody_asks_after_it() -> None:
     assert caught.value.failure.cause is Cause.OAUTH_CODE_EXPIRED
     assert clock.now == 60
     assert len(script.intervals) == len(clock.slept) - 1
+    # The pauses grow with the trouble, and no further than half of what is left; never under the interval.
+    assert clock.slept == [5, 10, 20, 12.5, 6.25, 5, 1.25]
 
 
 @pytest.mark.parametrize(
