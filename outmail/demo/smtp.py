@@ -153,9 +153,9 @@ class Dialogue(SMTP, Conversation):
             return AuthResult(success=False)  # the client gave up, and has been answered
         if refusal is not None:
             return AuthResult(success=False, handled=False, message=refusal)
-        mailbox, token = presented(mechanism, response)
-        if gate.lets_in(mailbox, token):
-            return AuthResult(success=True, auth_data=mailbox)
+        opened = gate.lets_in(*presented(mechanism, response))
+        if opened:
+            return AuthResult(success=True, auth_data=opened)
         if await self.challenge_auth(CHALLENGE) is MISSING:
             return AuthResult(success=False)
         return AuthResult(success=False, handled=False, message=REFUSED)

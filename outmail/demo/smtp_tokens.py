@@ -21,7 +21,7 @@ REFUSED = "535 5.7.3 Authentication unsuccessful"
 
 CHALLENGE = json.dumps({"status": "401", "schemes": "bearer", "scope": f"{EXCHANGE}/SMTP.Send"})
 
-_XOAUTH2 = re.compile(r"user=([^\x01]*)\x01auth=Bearer ([^\x01]*)\x01\x01", re.I)
+_XOAUTH2 = re.compile(r"user=([^\x01]+)\x01auth=Bearer ([^\x01]*)\x01\x01", re.I)
 _OAUTHBEARER = re.compile(
     r"[nyp][^,]*,(?:a=([^,\x01]*))?,\x01"
     r"(?:(?!auth=)[^\x01]+\x01)*auth=Bearer ([^\x01]*)\x01(?:[^\x01]+\x01)*\x01",
@@ -32,8 +32,8 @@ _OAUTHBEARER = re.compile(
 class Gate(Protocol):
     """Who comes in with a token, and from which addresses they send."""
 
-    def lets_in(self, mailbox: str, token: str) -> bool:
-        """Whether the token opens the mailbox."""
+    def lets_in(self, mailbox: str, token: str) -> str:
+        """The mailbox that the token opens, "" where it does not; with mailbox "" its owner's."""
         ...
 
     def may_send(self, mailbox: str, address: str) -> bool:
@@ -48,15 +48,16 @@ class TokenGate:
         self._signer = signer
         self._directory = directory
 
-    def lets_in(self, mailbox: str, token: str) -> bool:
+    def lets_in(self, mailbox: str, token: str) -> str:
         """See Gate. An application comes in as any mailbox, a person as the own one or a shared one."""
         try:
             bearer = self._signer.check(token)
         except WrongToken:
-            return False
+            return ""
         if not bearer.account:
-            return self._directory.has(mailbox)
-        return self._directory.may_use(bearer.account, mailbox)
+            return mailbox if self._directory.has(mailbox) else ""
+        wanted = mailbox or bearer.account  # OAUTHBEARER may leave it to the token: RFC 7628, section 3.1
+        return wanted if self._directory.may_use(bearer.account, wanted) else ""
 
     def may_send(self, mailbox: str, address: str) -> bool:
         """See Gate."""
