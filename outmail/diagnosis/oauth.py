@@ -231,18 +231,17 @@ OAUTH_OWN = (
         ),
         when=lambda c: _ends_soon(c, "client secret"),
         commands=(_CHECK,),
-        where="{portal} > Entra ID > App registrations > {client_id} > Certificates & secrets",
-        who=TENANT_ADMIN,
     ),
     Entry(
         id="client-certificate-ends-soon",
         title="The certificate of the application ends soon",
         cause="The certificate of {app} ends on {until}; days left: {days}. Mail goes out until then.",
-        remedy="Make a new key pair and upload its public part beside the old one, before that day.",
+        remedy=(
+            "Make a new key pair and upload its public part at once: the profile uses the new pair from the "
+            "moment it is made, and the provider knows it only then."
+        ),
         when=lambda c: _ends_soon(c, "certificate"),
         commands=("outmail profile certificate {profile}", _CHECK),
-        where="{portal} > Entra ID > App registrations > {client_id} > Certificates & secrets",
-        who=TENANT_ADMIN,
     ),
     Entry(
         id="token-being-renewed",

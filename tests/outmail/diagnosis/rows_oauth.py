@@ -156,7 +156,7 @@ OWN_ROWS = (
     seen(
         "client-secret-ends-soon",
         Cause.CREDENTIAL_ENDS_SOON,
-        shows=("2026-12-09", "days left: 11", "Certificates & secrets"),
+        shows=("2026-12-09", "days left: 11", "outmail check support"),
         what="client secret",
         until="2026-12-09",
         days="11",
