@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import ClassVar, TypeVar
 
@@ -19,19 +20,27 @@ Result = TypeVar("Result")
 class Frame(Screen[Result]):
     """A whole screen. A subclass names its place and yields its body."""
 
+    @abstractmethod
     def place(self) -> str:
         """Where this is, for the line above: "check › support"."""
-        raise NotImplementedError
 
+    @abstractmethod
     def body(self) -> Iterable[Widget]:
         """The widgets between the edges."""
-        raise NotImplementedError
+
+    def aside(self) -> str:
+        """What stands at the right of the line above."""
+        return PRACTICE if self.app.has_class("-practice") else ""
+
+    def keys(self) -> Widget:
+        """The line below."""
+        return KeyBar()
 
     def compose(self) -> ComposeResult:
         """Edges and body."""
-        yield TitleBar(self.place(), PRACTICE if self.app.has_class("-practice") else "")
+        yield TitleBar(self.place(), self.aside())
         yield from self.body()
-        yield KeyBar()
+        yield self.keys()
 
 
 class Dialog(ModalScreen[Result]):
@@ -41,13 +50,13 @@ class Dialog(ModalScreen[Result]):
         Binding("escape", "leave", "Back", id="dialog.leave", tooltip="Leave without doing anything"),
     ]
 
+    @abstractmethod
     def heading(self) -> str:
         """The title on the box's edge."""
-        raise NotImplementedError
 
+    @abstractmethod
     def body(self) -> Iterable[Widget]:
         """The widgets in the box."""
-        raise NotImplementedError
 
     def compose(self) -> ComposeResult:
         """The box."""

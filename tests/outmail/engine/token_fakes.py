@@ -65,16 +65,16 @@ class FakeAuthority:
         return self._grant("app-only")
 
     async def device_code(self) -> DeviceCode:
-        raise NotImplementedError
+        raise AssertionError("the tokens' keeper signs nobody in")
 
     async def poll(self, code: DeviceCode, interval: float) -> Granted | Pending:
-        raise NotImplementedError
+        raise AssertionError("the tokens' keeper signs nobody in")
 
     async def browser_request(self) -> BrowserRequest:
-        raise NotImplementedError
+        raise AssertionError("the tokens' keeper signs nobody in")
 
     async def redeem(self, request: BrowserRequest, answer: str) -> Granted:
-        raise NotImplementedError
+        raise AssertionError("the tokens' keeper signs nobody in")
 
     async def close(self) -> None:
         self.closed += 1

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from outmail.engine import draft_pages as at
@@ -100,14 +101,22 @@ class WizardScreen(Frame[str | None]):
         """For the line above."""
         return f"edit profile {self.editing}" if self.editing else "new profile"
 
-    def compose(self) -> ComposeResult:
-        """The pages' names at the left, the page at the right, its keys below."""
+    def aside(self) -> str:
+        """For the line above: that Escape costs nothing."""
         practice = "practice tenant · " if self.app.has_class("-practice") else ""
-        yield TitleBar(self.place(), f"{practice}nothing is saved yet")
-        with Horizontal(id="wizard-body"):
-            yield Stepper(id="stepper", markup=False)
-            yield Vertical(id="wizard-place")
-        yield Static("", id="wizard-keys", markup=False)
+        return f"{practice}nothing is saved yet"
+
+    def body(self) -> Iterable[Widget]:
+        """The pages' names at the left, the page at the right."""
+        yield Horizontal(
+            Stepper(id="stepper", markup=False),
+            Vertical(id="wizard-place"),
+            id="wizard-body",
+        )
+
+    def keys(self) -> Widget:
+        """The page's own keys, in words."""
+        return Static("", id="wizard-keys", markup=False)
 
     async def on_mount(self) -> None:
         """A new profile begins at the beginning; a saved one is shown whole, each line a way in."""
