@@ -21,7 +21,7 @@ from outmail.engine.errors import EngineError, Refusal
 from outmail.engine.signin import SignIn, Way
 from outmail.engine.signin_profile import saver
 from store.errors import StoreError
-from store.profiles import setting
+from store.fields import setting
 from transports.base import Cause, TransportError, Verdict
 
 if TYPE_CHECKING:

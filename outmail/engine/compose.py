@@ -18,7 +18,8 @@ from pathlib import Path
 
 from outmail.engine.errors import EngineError, Refusal
 from outmail.version import VERSION
-from store.profiles import Profile, address, one_line
+from store.fields import address, one_line
+from store.profiles import Profile
 from transports.base import Envelope
 
 _LONGEST_LINE = 998  # octets without CRLF, RFC 5321 section 4.5.3.1.6

@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from outmail.engine import draft_pages as at
 from outmail.engine.oauth_defaults import Filled, defaults, refused_grant
 from outmail.engine.preset import Preset
-from store.profiles import Auth, OAuth, Profile, split_scopes
+from store.fields import split_scopes
+from store.profiles import Auth, OAuth, Profile
 from store.tokens import APP_ONLY
 
 if TYPE_CHECKING:

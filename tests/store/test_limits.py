@@ -8,8 +8,9 @@ import pytest
 from pydantic import SecretStr
 
 from store.contradictions import check_whole
+from store.fields import file_path, host
 from store.problems import SettingsInvalid
-from store.profiles import MOST_PROFILES, Profile, Proxy, Settings, file_path, host
+from store.profiles import MOST_PROFILES, Profile, Proxy, Settings
 from store.secrets import SecretReader
 from store.toml import read
 from tests.store import samples

@@ -12,7 +12,8 @@ from outmail.diagnosis.case import API_KEY_PROVIDERS, APP_PASSWORD_PROVIDERS
 from outmail.diagnosis.finding import Context
 from outmail.diagnosis.match import diagnose
 from outmail.engine.presets import PRESETS, Preset, by_address, by_host, by_id
-from store.profiles import DEFAULT_PORTS, Security, host
+from store.fields import host
+from store.profiles import DEFAULT_PORTS, Security
 from transports.base import Cause, Failure, Scope, StepName, Verdict
 
 _EVERY = pytest.mark.parametrize("preset", PRESETS, ids=lambda p: p.id)
