@@ -23,6 +23,7 @@ class ErrorKind(StrEnum):
     NOT_FOUND = "not-found"
     UNREADABLE = "unreadable"
     BAD_INPUT = "bad-input"
+    FORBIDDEN = "forbidden"  # not for this user
 
 
 class StoreError(Exception):

@@ -27,6 +27,7 @@ from store.fields import (
     redirect,
     split_scopes,
 )
+from store.relay_settings import Relay
 
 PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a profile may be called: it is typed in commands and stands in addresses of the relay."""
@@ -139,6 +140,13 @@ class Failover(Part):
     failback: Literal["manual", "automatic"] = "manual"
 
 
+class Pacing(Part):
+    """How much a profile may send; what is not set follows from its provider."""
+
+    connections: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None  # mails at once
+    per_minute: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = None  # mails
+
+
 class Profile(Part):
     """One way out for mail."""
 
@@ -154,6 +162,7 @@ class Profile(Part):
     proxy: Proxy | None = None
     tls: Tls | None = None
     failover: Failover | None = None
+    pacing: Pacing | None = None
 
     @property
     def servers(self) -> list[Server]:
@@ -166,6 +175,7 @@ class Settings(Part):
 
     default: OneLine | None = None
     profiles: dict[str, Profile] = Field(default_factory=dict)
+    relay: Relay | None = None
 
     def named(self, name: str | None) -> tuple[str, Profile]:
         """The profile of that name; without a name the default one, or the only one.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from store.errors import ErrorKind, StoreError
 from store.spool_ids import MailId
@@ -118,6 +118,15 @@ class LastError:
             return LastError(*map(str, fields))
         except (ValueError, TypeError):
             return LastError(str(text))
+
+    def to_json(self) -> dict[str, object]:
+        """For other programs."""
+        return {name: value or None for name, value in asdict(self).items()} | {"text": self.text}
+
+    @staticmethod
+    def from_json(found: Mapping[str, Any] | None) -> LastError | None:
+        """What `to_json` told of one."""
+        return LastError(**{name: value or "" for name, value in found.items()}) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +239,29 @@ class Entry:
             "last_error": errors[0].text if errors else None,
             "accepted": self.accepted.isoformat(),
             "origin": self.origin,
+            "smtputf8": self.smtputf8,
+            "8bit": self.eight_bit,
+            "ret": self.ret,
+            "envid": self.envid,
             "recipients": [r.to_json() for r in self.recipients],
         }
+
+    @staticmethod
+    def from_json(found: Mapping[str, Any]) -> Entry:
+        """What `to_json` told of one, by another process."""
+        return Entry(
+            found["id"],
+            found["profile"],
+            found["from"],
+            found["size"],
+            datetime.fromisoformat(found["accepted"]),
+            found["origin"],
+            found["smtputf8"],
+            found["8bit"],
+            found["ret"],
+            found["envid"],
+            tuple(Line.from_json(line) for line in found["recipients"]),
+        )
 
 
 _EYE = (State.UNCERTAIN, State.HELD, State.SENDING, State.WAITING, State.DEAD)
@@ -258,28 +288,46 @@ class Line:
 
     def to_json(self) -> dict[str, object]:
         """For other programs."""
-        error = self.last_error
         return {
+            "number": self.number,
             "address": self.address,
             "state": self.state.value,
             "since": self.since.isoformat(),
             "attempts": self.attempts,
+            "crashes": self.crashes,
             "next_attempt": self.due.isoformat() if self.due else None,
             "uncertain_at": self.uncertain_at or None,
             "uncertain_since": self.uncertain_since.isoformat() if self.uncertain_since else None,
             "held_because": self.held_why or None,
             "cause": self.cause or None,
-            "last_error": None
-            if error is None
-            else {
-                "text": error.text,
-                "code": error.code or None,
-                "enhanced": error.enhanced or None,
-                "scope": error.scope or None,
-                "verdict": error.verdict or None,
-                "diagnosis": error.diagnosis or None,
-            },
+            "notify": self.notify,
+            "orcpt": self.orcpt,
+            "last_error": self.last_error.to_json() if self.last_error else None,
         }
+
+    @staticmethod
+    def from_json(found: Mapping[str, Any]) -> Line:
+        """What `to_json` told of one."""
+        return Line(
+            found["number"],
+            found["address"],
+            State(found["state"]),
+            datetime.fromisoformat(found["since"]),
+            found["attempts"],
+            found["crashes"],
+            _moment(found["next_attempt"]),
+            found["uncertain_at"] or "",
+            LastError.from_json(found["last_error"]),
+            found["cause"] or "",
+            found["held_because"] or "",
+            found["notify"],
+            found["orcpt"],
+            _moment(found["uncertain_since"]),
+        )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +339,22 @@ class Cause:
     state: State
     recipients: int
     example: LastError | None
+
+    def to_json(self) -> dict[str, object]:
+        """For other programs."""
+        return {
+            "cause": self.cause,
+            "profile": self.profile,
+            "state": self.state.value,
+            "recipients": self.recipients,
+            "example": self.example.to_json() if self.example else None,
+        }
+
+    @staticmethod
+    def from_json(found: Mapping[str, Any]) -> Cause:
+        """What `to_json` told of one."""
+        example = LastError.from_json(found["example"])
+        return Cause(found["cause"], found["profile"], State(found["state"]), found["recipients"], example)
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,3 +368,11 @@ class Counts:
     dead: int = 0
     sent: int = 0
     by_profile: Mapping[str, Counts] = field(default_factory=lambda: MappingProxyType({}))
+
+    def to_json(self) -> dict[str, int]:
+        """The states of the contract's `status --json`."""
+        return {state: getattr(self, state) for state in COUNTED}
+
+
+COUNTED = ("waiting", "sending", "uncertain", "held", "dead")
+"""What of a queue is counted for people, in this order."""

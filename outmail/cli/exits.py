@@ -53,6 +53,7 @@ _OF_STORE = {
     "not-found": Exit.NO_INPUT,
     "unreadable": Exit.NO_INPUT,
     "bad-input": Exit.DATA,
+    "forbidden": Exit.NOT_ALLOWED,
 }
 
 _OF_ENGINE = {"settings": Exit.SETTINGS, "input": Exit.DATA, "file": Exit.NO_INPUT}

@@ -1,0 +1,124 @@
+"""What the relay listens to, whom it serves, which way mail takes, and who hears of an outage.
+
+The defaults serve this machine alone; every setting that weakens that says so in its name.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from store.fields import Address, Flag, Host, OneLine, Part, WebUrl, address, file_path, host, setting
+
+DEFAULT_LISTEN = "127.0.0.1:2525"
+MOST_LISTENERS = 32
+UNIX = "unix:"
+ACTIVATED = "systemd:"
+"""What an address of a listener begins with that is a Unix socket, or was opened by systemd."""
+
+_HASH = re.compile(r"scrypt:\d{1,8}:\d{1,3}:\d{1,3}:[A-Za-z0-9+/=]{8,64}:[A-Za-z0-9+/=]{16,128}")
+
+
+def listen(text: str) -> str:
+    """Where a listener listens: "127.0.0.1:2525", "[::1]:25", "unix:/run/outmail/smtp" or "systemd:NAME"."""
+    text = setting(text).strip()
+    if text.startswith(UNIX):
+        return UNIX + file_path(text.removeprefix(UNIX))
+    if text.startswith(ACTIVATED):
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text.removeprefix(ACTIVATED)):
+            raise ValueError("is no name of a socket unit: systemd:NAME, as FileDescriptorName= gives it")
+        return text
+    name, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError("must be HOST:PORT, as 127.0.0.1:2525 or [::1]:25, or unix:/PATH")
+    found = host(name)
+    return f"[{found}]:{int(port)}" if ":" in found else f"{found}:{int(port)}"
+
+
+def network(text: str) -> str:
+    """A network, as "192.0.2.0/24" or "2001:db8::/32"; an address alone is one too."""
+    try:
+        return str(ip_network(setting(text).strip()))
+    except ValueError as error:
+        raise ValueError(f"is not a network as 192.0.2.0/24: {error}") from error
+
+
+def sender(text: str) -> str:
+    """An address, or "@example.org" for every address of a domain; lower-case."""
+    text = setting(text).strip()
+    return f"@{host(text[1:])}" if text.startswith("@") else address(text).lower()
+
+
+def password_hash(text: str) -> str:
+    """A hash as `outmail relay hash` prints it; never a password."""
+    if not _HASH.fullmatch(setting(text)):
+        raise ValueError("is no hash of ours: make one with outmail relay hash")
+    return text
+
+
+Networks = Annotated[list[Annotated[str, AfterValidator(network)]], Field(max_length=256)]
+SenderPattern = Annotated[str, AfterValidator(sender)]
+FilePath = Annotated[str, AfterValidator(file_path)]
+
+
+class RelayUser(Part):
+    """Somebody who signs in to a listener, with the hash of a password."""
+
+    name: OneLine
+    password_hash: Annotated[str, AfterValidator(password_hash)]
+
+
+class Listener(Part):
+    """One door of the relay, with rules of its own."""
+
+    listen: Annotated[str, AfterValidator(listen)]
+    security: Literal["none", "starttls", "tls"] = "none"
+    certificate: FilePath | None = None  # PEM, with its chain; and the key unless `key` has it
+    key: FilePath | None = None
+    insecure_legacy_tls: Flag = False  # TLS 1.0 and 1.1, for old printers
+    auth: Literal["none", "optional", "required"] = "none"
+    insecure_auth_without_tls: Flag = False
+    users: list[RelayUser] = Field(default_factory=list, max_length=1000)
+    networks: Networks | None = None  # loopback alone
+    senders: Annotated[list[SenderPattern], Field(max_length=1000)] | None = None  # any
+    profile: OneLine | None = None  # the way of all its mail, whoever sends it
+    size_limit: Annotated[int, Field(ge=1024, le=1024**3, strict=True)] = 50 * 1024 * 1024  # bytes
+    connections: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 200
+    connections_per_client: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 100
+
+
+class SenderRoute(Part):
+    """Which profile sends for an address or a domain, where the listener has none of its own."""
+
+    sender: SenderPattern
+    profile: OneLine
+
+
+class Alerts(Part):
+    """Who hears of outages, switches and pauses; never by mail, which may be what is broken."""
+
+    command: list[OneLine] = Field(default_factory=list, max_length=64)  # gets JSON on its stdin
+    webhook: WebUrl | None = None  # gets the same JSON by POST
+
+
+class Access(Part):
+    """Who may do what on this machine, besides root and the service's own user."""
+
+    admin_group: OneLine | None = None  # may configure, steer and read the queue
+    sender_group: OneLine | None = None  # may hand in mail with sendmail
+    everyone_sends: Flag = False  # every user of the machine may hand in mail
+
+
+class Relay(Part):
+    """The relay as a whole."""
+
+    hostname: Host | None = None  # what it calls itself; the machine's own name by default
+    local_mail_to: Address | None = None  # who gets mail to root and to other users without a domain
+    stop_seconds: Annotated[int, Field(ge=1, le=600, strict=True)] = 30  # for mail in flight, at the end
+    listeners: list[Listener] = Field(default_factory=list, max_length=MOST_LISTENERS)  # none: DEFAULT_LISTEN
+    routes: list[SenderRoute] = Field(default_factory=list, max_length=1000)
+    alerts: Alerts | None = None
+    access: Access | None = None
