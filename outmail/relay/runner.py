@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 
 from outmail.diagnosis.finding import Finding
 from outmail.engine import schedule
+from outmail.engine.pacing import CAREFUL, Pacing
 from outmail.engine.route import Attempt, Fate, Route
 from outmail.relay import bounces
 from outmail.relay.bounces import Kind, Original, Reporter
@@ -33,14 +34,6 @@ _AGAIN_SECONDS = 1.0
 _MINUTE = timedelta(minutes=1)
 UNTOLD = "it was refused, and its sender could not be told: the disk took no report"
 DEFECT = "outmail stumbled over this mail: a defect of ours"
-
-
-@dataclass(frozen=True, slots=True)
-class Pacing:
-    """How much a route may send: mails at once (a connection each), and mails in a minute (None: any)."""
-
-    at_once: int = 4
-    per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +60,7 @@ class Runner:
         reporter: Reporter,
         explain: Explain,
         now: Callable[[], datetime],
-        pacing: Pacing = Pacing(),
+        pacing: Pacing = CAREFUL,
         watch: Callable[[Delivered], None] = lambda _delivered: None,
         paused: Callable[[Finding], None] = lambda _finding: None,
         chance: Callable[[], float] = random.random,

@@ -14,10 +14,11 @@ import pytest
 
 from outmail.diagnosis.finding import Finding
 from outmail.engine import schedule
+from outmail.engine.pacing import Pacing
 from outmail.engine.route import Place
 from outmail.relay.bounces import Reporter
 from outmail.relay.fates import NO_SUCH_SERVER
-from outmail.relay.runner import DEFECT, Delivered, Pacing, Runner
+from outmail.relay.runner import DEFECT, Delivered, Runner
 from store.errors import ErrorKind, StoreError
 from store.spool import Spool
 from store.spool_ids import MailId
