@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from store.history_db import damaged, reading, version_of, writing
+from store.history_db import BY_MESSAGE, damaged, reading, version_of, writing
 from store.paths import there
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ INSERT INTO deliveries
 (at, profile, message_id, sender, server, address, answer, ok, recipients, queue_id)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_DELIVERIES = "SELECT at, profile, message_id, sender, server, address, answer, ok, recipients, {} "
+_FIELDS = "at, profile, message_id, sender, server, address, answer, ok, recipients"
 _NEWEST = "ORDER BY at DESC, id DESC LIMIT ?"
 
 
@@ -199,11 +199,12 @@ def _count(base: sqlite3.Connection) -> int:
 
 def _deliveries(base: sqlite3.Connection, version: int, limit: int, message_id: str | None) -> list[Entry]:
     """A limit of -1 is none."""
-    wanted = _DELIVERIES.format("queue_id" if version > 1 else "''") + "FROM deliveries "
+    fields = f"{_FIELDS}, {'queue_id' if version > 1 else repr('')}"
     if message_id is None:
-        rows = base.execute(wanted + _NEWEST, (limit,))
+        rows = base.execute(f"SELECT {fields} FROM deliveries {_NEWEST}", (limit,))  # noqa: S608 - ours
     else:
-        rows = base.execute(f"{wanted}WHERE message_id = ? {_NEWEST}", (message_id, limit))
+        by_message = BY_MESSAGE if version > 1 else "SELECT {} FROM deliveries WHERE message_id = ?"
+        rows = base.execute(f"{by_message.format(fields)} {_NEWEST}", (message_id, limit))
     found = []
     for at, profile, id_, sender, server, address, answer, ok, people, queue_id in rows:
         when = datetime.fromisoformat(at)
@@ -237,4 +238,4 @@ def _text(when: datetime) -> str:
 
 def _storable(text: str) -> str:
     """A server's answer may hold half characters, which SQLite would refuse."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -28,7 +28,6 @@ CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY, at TEXT NOT NULL, profile TEXT NOT NULL, message_id TEXT NOT NULL,
     sender TEXT NOT NULL, server TEXT NOT NULL, address TEXT NOT NULL, answer TEXT NOT NULL,
     ok INTEGER NOT NULL, recipients TEXT NOT NULL, queue_id TEXT NOT NULL DEFAULT '');
-CREATE INDEX deliveries_of_message ON deliveries (message_id);
 """
 
 _ADDED_IN_2 = """
@@ -36,12 +35,29 @@ CREATE TABLE happenings (
     id INTEGER PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, profile TEXT NOT NULL);
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE INDEX deliveries_by_time ON deliveries (at);
+CREATE INDEX deliveries_of_message ON deliveries (substr(at, 1, 15), message_id);
 CREATE INDEX saves_by_time ON saves (at);
 CREATE INDEX happenings_by_time ON happenings (at);
 """
 
 _FROM_1 = """
+DROP INDEX deliveries_of_message;
 ALTER TABLE deliveries ADD COLUMN queue_id TEXT NOT NULL DEFAULT ''
+"""
+
+BY_MESSAGE = """
+WITH RECURSIVE spans (span) AS (
+    SELECT * FROM (SELECT substr(at, 1, 15) FROM deliveries ORDER BY 1 LIMIT 1)
+    UNION ALL
+    SELECT (SELECT substr(at, 1, 15) FROM deliveries WHERE substr(at, 1, 15) > span ORDER BY 1 LIMIT 1)
+    FROM spans WHERE span IS NOT NULL)
+SELECT {} FROM spans CROSS JOIN deliveries ON substr(at, 1, 15) = span AND message_id = ?
+"""
+"""Finds a mail by its Message-ID.
+
+The index has these by stretches of ten minutes, each of which is looked into. One of all Message-IDs,
+which come in no order, would cost the relay twice as much for each mail as all the rest of the history,
+and ever more as it grows (measured at 60,000 rows: 50 microseconds against 25).
 """
 
 _COUNTED = """
