@@ -256,7 +256,8 @@ def test_the_newest_are_found_without_reading_all(tmp_path: Path, message_id: st
             plans += [row[3] for row in base.execute(f"EXPLAIN QUERY PLAN {statement}")]
     assert plans
     read = [plan for plan in plans if plan.startswith(("SCAN", "SEARCH")) and "INDEX" not in plan]
-    assert all("PRIMARY KEY" in plan or plan in {"SCAN spans", "SCAN (subquery-2)"} for plan in read), plans
+    rows_of_ours = ("SCAN spans", "SCAN (subquery")
+    assert all("PRIMARY KEY" in plan or plan.startswith(rows_of_ours) for plan in read), plans
 
 
 def _statements(history: History, message_id: str | None) -> list[str]:
