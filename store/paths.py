@@ -94,9 +94,38 @@ def give_to_owner(handle: int, folder: Path) -> None:
 def private_folder(path: Path) -> Path:
     """Make the folder, and those above it that are missing, for its owner alone (0700), whatever the umask.
 
-    A folder of ours that others may enter is closed to them; another user's is refused, since its
-    owner could exchange what lies in it. Only root may work in it. Raises StoreError.
+    A folder of ours that others may read is closed to them; one that they may only pass through
+    (`shared_folder`) stays so. Another user's is refused, since its owner could exchange what lies in
+    it. Only root may work in it. Raises StoreError.
     """
+    found = _own_folder(path)
+    try:
+        if found.st_mode & 0o066 and found.st_uid == os.geteuid():
+            path.chmod(0o700)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return path
+
+
+def shared_folder(path: Path, mode: int, gid: int = -1) -> Path:
+    """Make the folder as `private_folder` does, and open it as far as `mode` says to the group `gid`.
+
+    -1 leaves its group. What lies in it guards itself: 0711 lets others through to what they can name.
+    Raises StoreError.
+    """
+    found = _own_folder(path)
+    try:
+        if gid not in {-1, found.st_gid}:
+            os.chown(path, -1, gid)  # this may take bits off the mode: chmod comes after it
+        if gid not in {-1, found.st_gid} or stat.S_IMODE(found.st_mode) != mode:
+            path.chmod(mode)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return path
+
+
+def _own_folder(path: Path) -> os.stat_result:
+    """The folder, made where it is missing, if it is this user's (or this user is root)."""
     try:
         for folder in reversed([path, *path.parents]):
             if not folder.exists():
@@ -106,8 +135,6 @@ def private_folder(path: Path) -> Path:
         found = path.stat()
         if not stat.S_ISDIR(found.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, "Not a directory", str(path))
-        if found.st_mode & 0o077 and found.st_uid == os.geteuid():
-            path.chmod(0o700)
     except OSError as error:
         raise cannot_write(path, error) from error
     if os.geteuid() not in {0, found.st_uid}:
@@ -117,7 +144,7 @@ def private_folder(path: Path) -> Path:
             f"it belongs to another user (uid {found.st_uid})",
             f"choose another folder with --home, or take this one: sudo chown -R $(id -u) {shell(path)}",
         )
-    return path
+    return found
 
 
 def _hand_over(folder: Path) -> None:

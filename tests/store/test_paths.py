@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from store.paths import Paths, locate, private_folder
+from store.errors import StoreError
+from store.paths import Paths, locate, private_folder, shared_folder
 
 XDG = {"XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s", "XDG_RUNTIME_DIR": "/r"}
 SYSTEMD = {"STATE_DIRECTORY": "/var/lib/mail:/other", "RUNTIME_DIRECTORY": "/run/mail"}
@@ -57,3 +59,26 @@ def test_a_folder_is_closed_to_others(tmp_path: Path) -> None:
     (tmp_path / "open").mkdir(mode=0o755)
     for folder in (tmp_path / "open", tmp_path / "new" / "deep"):
         assert private_folder(folder).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_to_pass_through_stays_one(tmp_path: Path) -> None:
+    folder = shared_folder(tmp_path / "new" / "spool", 0o711)
+    assert folder.stat().st_mode & 0o7777 == 0o711
+    assert folder.parent.stat().st_mode & 0o7777 == 0o700, "only what was asked for is opened"
+    assert private_folder(folder).stat().st_mode & 0o7777 == 0o711
+    assert shared_folder(folder, 0o3733).stat().st_mode & 0o7777 == 0o3733
+    assert private_folder(folder).stat().st_mode & 0o777 == 0o700, "where others may write, it is closed"
+    assert shared_folder(folder, 0o700).stat().st_mode & 0o7777 == 0o700
+
+
+def test_a_shared_folder_may_have_a_group(tmp_path: Path) -> None:
+    others = [gid for gid in os.getgroups() if gid != os.getegid()]
+    group = 1 if os.geteuid() == 0 else (others or [os.getegid()])[0]
+    found = shared_folder(tmp_path / "drops", 0o3730, group).stat()
+    assert (found.st_gid, found.st_mode & 0o7777) == (group, 0o3730)
+
+
+def test_a_file_is_no_folder_to_share(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError):
+        shared_folder(tmp_path / "file", 0o711)
