@@ -124,6 +124,19 @@ def mail_held(mail: str, sender: str, why: str, refused: object) -> StoreError:
     )
 
 
+def cannot_look(error: sqlite3.Error, path: Path) -> StoreError:
+    """The error for a database that was only to be looked at, and could not be."""
+    damage = is_damage(error)
+    return StoreError(
+        ErrorKind.DAMAGED if damage else ErrorKind.UNREADABLE,
+        "the mail queue was not read",
+        f"{path}: {error}",
+        "see what can be done: outmail queue list (it moves what is damaged to corrupt/, whole)"
+        if damage
+        else f"look at it: ls -la {shell(path.parent)}",
+    )
+
+
 def _code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0) or 0)
 
