@@ -110,6 +110,11 @@ def look(pem: str) -> CertificateFacts:
     raise ValueError("its certificate belongs to another private key")
 
 
+def ends(pem: str) -> datetime:
+    """When the first certificate of a PEM text ends. Raises ValueError where there is none."""
+    return _certificate(pem).not_valid_after_utc
+
+
 def _private(text: str) -> rsa.RSAPrivateKey:
     try:
         key = serialization.load_pem_private_key(text.encode(), None)
