@@ -30,11 +30,18 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Prove": {
         "check": ("check", "Test the connection step by step; no mail is sent."),
         "sample": ("sample", "Send a sample mail now."),
+        "drill": ("drill", "Prove that the alternate server takes over."),
     },
     "Send and look": {
-        "send": ("send", "Send one mail now."),
+        "send": ("send", "Send one mail, now or through the queue."),
         "status": ("status", "Active servers, queue and sign-in state."),
         "history": ("history", "What was sent, and who changed which setting."),
+    },
+    "Steer": {
+        "queue": ("queue", "What waits and why; hold, release, retry, delete."),
+        "pause": ("pause", "Delivery off; mail is still accepted and queued."),
+        "resume": ("resume", "Delivery on again."),
+        "reconnect": ("reconnect", "Back to the primary server."),
     },
 }
 """Heading -> command -> (module of outmail.cli, what it does in a line)."""

@@ -15,6 +15,7 @@ import click
 from outmail.cli import say
 from outmail.cli.exits import Exit, of_store
 from outmail.cli.options import DESCRIPTOR, Common, OurGroup, asker
+from outmail.cli.tell_relay import settings_saved
 from outmail.engine.errors import EngineError, Refusal
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def rotate(common: Common) -> int:
     say.result("the settings are locked with new keys")
     found = vault.status()
     say.result(f"key       {found.source}")
+    settings_saved(common.paths())
     return Exit.OK
 
 

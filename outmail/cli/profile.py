@@ -13,6 +13,8 @@ from outmail.cli.exits import Exit
 from outmail.cli.options import Common, NoSuchProfile, OurGroup, asker, chosen
 from outmail.cli.profile_certificate import certificate
 from outmail.cli.profile_import import import_file
+from outmail.cli.tell_relay import settings_saved
+from outmail.engine.idle_status import where
 
 if TYPE_CHECKING:
     from store.profiles import Profile, Settings
@@ -118,6 +120,7 @@ def remove(common: Common, name: str, yes: bool) -> int:
     workspace.save(settings.model_copy(update={"profiles": left, "default": default}))
     say.result(f"profile {name} was removed")
     say.warning(workspace.warning)
+    settings_saved(workspace.paths)
     if default is None and len(left) > 1:
         say.talk(
             f"no default profile is chosen now: outmail profile default NAME ({', '.join(sorted(left))})"
@@ -135,6 +138,7 @@ def default_(common: Common, name: str) -> int:
     changes = workspace.save(workspace.settings.model_copy(update={"default": name}))
     say.result(f"profile {name} is the default" + ("" if changes else " already"))
     say.warning(workspace.warning)
+    settings_saved(workspace.paths)
     return Exit.OK
 
 
@@ -143,15 +147,6 @@ def named(settings: Settings, name: str) -> Profile:
     if name not in settings.profiles:
         raise NoSuchProfile(f"there is no profile {name!r}", name, settings)
     return settings.profiles[name]
-
-
-def where(profile: Profile) -> str:
-    """Where a profile's mail goes first, in a word."""
-    if profile.servers:
-        return profile.servers[0].address
-    if profile.protocol == "ews":
-        return profile.ews.url if profile.ews else ""
-    return (profile.graph.endpoint or profile.graph.cloud) if profile.graph else ""
 
 
 def _default(settings: Settings) -> str | None:

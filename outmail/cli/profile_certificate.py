@@ -7,6 +7,7 @@ import click
 from outmail.cli import say
 from outmail.cli.exits import Exit
 from outmail.cli.options import Common, OurCommand, chosen
+from outmail.cli.tell_relay import settings_saved
 from outmail.engine.errors import EngineError, Refusal
 
 
@@ -58,6 +59,7 @@ def certificate(common: Common, name: str | None, days: int, show: bool) -> int:
     profiles = {**workspace.settings.profiles, found: profile.model_copy(update={"auth": auth})}
     workspace.save(workspace.settings.model_copy(update={"profiles": profiles}))
     say.warning(workspace.warning)
+    settings_saved(workspace.paths)
     # Before the certificate itself: where that cannot be printed, the profile has it already.
     say.talk(f"SHA-1 thumbprint {pair.thumbprint_sha1}; good until {pair.until:%Y-%m-%d}")
     say.talk(f"upload it to the app registration, then: outmail signin {found} --way app")

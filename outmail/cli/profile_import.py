@@ -12,6 +12,7 @@ import click
 from outmail.cli import say
 from outmail.cli.exits import Exit
 from outmail.cli.options import Common, OurCommand, asker, read_stdin
+from outmail.cli.tell_relay import settings_saved
 from outmail.engine.errors import EngineError, Refusal
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def import_file(common: Common, file: str, only_check: bool, only_diff: bool) ->
     for change in changes:
         say.result(f"  {change}")
     say.warning(workspace.warning)
+    if not only_diff:
+        settings_saved(workspace.paths)
     return Exit.OK
 
 

@@ -17,6 +17,7 @@ from outmail.cli.ladder import remedy_line
 from outmail.cli.options import Common, OurCommand, asker, chosen
 from outmail.cli.signin_events import JsonLines, PlainLines
 from outmail.cli.stdin_lines import stdin_lines
+from outmail.cli.tell_relay import settings_saved
 from outmail.engine.errors import EngineError, Refusal
 from outmail.engine.signin import SignIn, Way
 from outmail.engine.signin_profile import saver
@@ -90,6 +91,7 @@ def command(
     if failure:
         return _failed(events, sign_in, failure)
     say.warning(workspace.warning)
+    settings_saved(workspace.paths)
     if not as_json and workspace.settings.profiles[profile_name].auth.oauth != oauth:
         say.talk(f"profile {profile_name} was changed: it signs in this way from now on")
     return Exit.OK

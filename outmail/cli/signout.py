@@ -7,6 +7,7 @@ import click
 from outmail.cli import say
 from outmail.cli.exits import Exit
 from outmail.cli.options import Common, OurCommand, chosen
+from outmail.cli.tell_relay import settings_saved
 from store.tokens import APP_ONLY, sharing
 
 
@@ -28,6 +29,7 @@ def command(common: Common, name: str | None) -> int:
     say.result(f"{profile_name}: signed out" if forgotten else f"{profile_name}: nobody was signed in")
     if profile.auth.oauth and profile.auth.oauth.grant in APP_ONLY:
         say.talk("nobody signs in for it: the next mail gets another token by itself")
+    settings_saved(workspace.paths)
     shared = sharing(workspace.settings, profile_name) if forgotten else []
     if shared:
         say.talk(f"the same sign-in served {', '.join(shared)}: signed out too")

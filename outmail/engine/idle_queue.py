@@ -18,6 +18,7 @@ from store import relay_state
 from store.errors import ErrorKind, StoreError
 from store.history import Happening, History
 from store.paths import Paths
+from store.problems import SettingsInvalid
 from store.profiles import Profile
 from store.relay_state import ALL, Stopped
 from store.spool import EVERYTHING, Spool
@@ -151,7 +152,8 @@ class IdleQueue:
 
         self._refuse_unknown(profile)
         found = self._with(resume)
-        self._note("resumed delivery", name)
+        if found:
+            self._note("resumed delivery", name)
         return found
 
     def reconnect(self, profile: str | None) -> list[str]:
@@ -190,7 +192,7 @@ class IdleQueue:
     def _known(self) -> Mapping[str, Profile] | None:
         try:
             return self._profiles()
-        except StoreError:
+        except (StoreError, SettingsInvalid):
             return None  # no key at hand, and none is needed for the queue
 
     def _names(self) -> list[str]:
@@ -215,7 +217,8 @@ class IdleQueue:
             *(s.value for s in which.states or ()),
         ]
         if count:
-            said = f"{what}: {count} recipients ({', '.join(about)[:_LONGEST_LIST] or 'all'})"
+            many = "" if count == 1 else "s"
+            said = f"{what}: {count} recipient{many} ({', '.join(about)[:_LONGEST_LIST] or 'all'})"
             self._note(said, which.profile or "")
         return count
 
