@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from store.errors import ErrorKind, StoreError, cannot_read, cannot_write, shell
 
 SYSTEM_STATE = Path("/var/lib/outmail")
@@ -51,6 +49,8 @@ def locate(
         state, run = state or SYSTEM_STATE, run or SYSTEM_RUN
     if state:
         return Paths(state / "vault", state / "spool", run or _user_run(env) or state / "run")
+    import platformdirs  # where nobody chose: it would cost every short command otherwise
+
     config = _first(env.get("XDG_CONFIG_HOME"))
     vault = config / "outmail" if config else platformdirs.user_config_path("outmail")
     states = _first(env.get("XDG_STATE_HOME"))

@@ -1,6 +1,7 @@
 """The exit codes that scripts rely on, and the one table that says which trouble ends with which.
 
-The numbers are those of sysexits.h, as the field's programs use them; nothing here prints.
+The numbers are those of sysexits.h, as the field's programs use them; nothing here prints. The
+failures' own shapes are loaded only where there is a failure: every command loads this file.
 """
 
 from __future__ import annotations
@@ -8,12 +9,11 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from transports.base import Cause, Failure, Scope, Status, Verdict
-
 if TYPE_CHECKING:
     from outmail.engine.errors import Refusal
     from outmail.engine.report import CheckReport, SendReport, ServerReport
     from store.errors import ErrorKind
+    from transports.base import Failure
 
 
 class Exit(IntEnum):
@@ -75,6 +75,8 @@ def of_failure(failure: Failure) -> Exit:
     An uncertain end (the connection broke before the answer) is "try again later" as well: no
     answer said that the mail was refused. The text beside it warns of a second copy.
     """
+    from transports.base import Cause, Scope, Verdict
+
     if failure.verdict in {Verdict.RETRY, Verdict.UNCERTAIN}:
         return Exit.TRY_LATER
     if failure.scope is Scope.SIGN_IN or failure.cause is Cause.PROXY_SIGN_IN:
@@ -99,6 +101,8 @@ def nagios_of(report: CheckReport) -> Nagios:
     """CRITICAL when a server that was checked cannot take mail, WARNING when a step warns."""
     if not report.ok:
         return Nagios.CRITICAL
+    from transports.base import Status
+
     warned = any(p.step.status is Status.WARN for s in report.servers for p in s.steps)
     return Nagios.WARNING if warned else Nagios.OK
 
@@ -116,4 +120,6 @@ def of_send(report: SendReport) -> Exit:
 
 
 def _failure(server: ServerReport) -> Failure | None:
+    from transports.base import Status
+
     return next((p.step.failure for p in server.steps if p.step.status is Status.FAIL), None)

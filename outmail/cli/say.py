@@ -15,10 +15,15 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from transports.trace import harmless
-
 _COLOURS = {"good": "32", "warn": "33", "bad": "31", "dim": "2", "bold": "1"}
 _WIDEST = 100
+
+
+def harmless(text: str, longest: int = 2000) -> str:
+    """See transports.trace.harmless, which is loaded only where text is printed: JSON needs none of it."""
+    from transports import trace
+
+    return trace.harmless(text, longest)
 
 
 def prepare_streams() -> None:
