@@ -12,14 +12,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from store.fields import Address, Flag, Host, OneLine, Part, WebUrl, address, file_path, host, setting
+from store.relay_password import Hashed
 
 DEFAULT_LISTEN = "127.0.0.1:2525"
 MOST_LISTENERS = 32
 UNIX = "unix:"
 ACTIVATED = "systemd:"
 """What an address of a listener begins with that is a Unix socket, or was opened by systemd."""
-
-_HASH = re.compile(r"scrypt:\d{1,8}:\d{1,3}:\d{1,3}:[A-Za-z0-9+/=]{8,64}:[A-Za-z0-9+/=]{16,128}")
 
 
 def listen(text: str) -> str:
@@ -54,21 +53,21 @@ def sender(text: str) -> str:
 
 def password_hash(text: str) -> str:
     """A hash as `outmail relay hash` prints it; never a password."""
-    if not _HASH.fullmatch(setting(text)):
-        raise ValueError("is no hash of ours: make one with outmail relay hash")
+    Hashed.parse(setting(text))
     return text
 
 
 Networks = Annotated[list[Annotated[str, AfterValidator(network)]], Field(max_length=256)]
 SenderPattern = Annotated[str, AfterValidator(sender)]
 FilePath = Annotated[str, AfterValidator(file_path)]
+PasswordHash = Annotated[str, AfterValidator(password_hash), Field(repr=False)]
 
 
 class RelayUser(Part):
     """Somebody who signs in to a listener, with the hash of a password."""
 
     name: OneLine
-    password_hash: Annotated[str, AfterValidator(password_hash)]
+    password_hash: PasswordHash
 
 
 class Listener(Part):

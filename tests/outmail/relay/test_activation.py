@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -20,14 +21,14 @@ print(sorted(name for name in os.environ if name.startswith("LISTEN_")))
 """
 
 
-def started(count: int, names: str, first: int) -> subprocess.CompletedProcess[str]:
-    """A process to which the descriptors from `first` on were passed as systemd does."""
+def started(descriptors: list[int], names: str) -> subprocess.CompletedProcess[str]:
+    """A process to which the descriptors were passed as systemd does."""
     # The shell moves them to 3 and on, and its process is the one whose number is told.
-    moves = "".join(f" {3 + n}<&{first + n}" for n in range(count))
+    moves = "".join(f" {3 + number}<&{given}" for number, given in enumerate(descriptors))
     return subprocess.run(
         ["/bin/bash", "-c", f'LISTEN_PID=$$ exec "$0" -c "$1"{moves}', sys.executable, SHOW],
-        pass_fds=range(first, first + count),
-        env={**os.environ, "LISTEN_FDS": str(count), "LISTEN_FDNAMES": names},
+        pass_fds=descriptors,
+        env={**os.environ, "LISTEN_FDS": str(len(descriptors)), "LISTEN_FDNAMES": names},
         capture_output=True,
         text=True,
         timeout=30,
@@ -38,14 +39,12 @@ def started(count: int, names: str, first: int) -> subprocess.CompletedProcess[s
 def test_they_are_taken_by_name() -> None:
     socks = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    base = 50
-    for number, sock in enumerate([*socks, udp]):
-        os.dup2(sock.fileno(), base + number)
+    given = [fcntl.fcntl(sock, fcntl.F_DUPFD_CLOEXEC, 200) for sock in [*socks, udp]]
     try:
-        done = started(4, "smtp:smtp:odd name/:udp", base)
+        done = started(given, "smtp:smtp:odd name/:udp")
     finally:
-        for number in range(4):
-            os.close(base + number)
+        for descriptor in given:
+            os.close(descriptor)
         for sock in [*socks, udp]:
             sock.close()
     assert done.returncode == 0, done.stderr
