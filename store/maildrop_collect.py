@@ -13,8 +13,9 @@ import pwd
 import re
 import stat
 import time
+import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from store.maildrop import HEADER_LIMIT, SUFFIX, TEMPORARY, VERSION
 from store.paths import private_folder
 from store.spool import Spool
 from store.spool_bodies import Draft
+from store.spool_headers import LONGEST_HEADERS, HeadersTooLong, LineEnds, Split
 from store.spool_ids import MailId, micros, moment
 from store.spool_shapes import Addressee, NewMail
 
@@ -37,11 +39,15 @@ _UNFINISHED = 24 * 3600.0
 _CHUNK = 256 * 1024
 _NAME = re.compile(rf"[0-9a-f]{{32}}{re.escape(SUFFIX)}")
 _RECIPIENTS = 10_000
+_NO_HEADER = "its first line is not as a drop's is"
+_REMEMBERED = 3600 * 1_000_000
+"""Microseconds for which the name of a mail is remembered, counted from when it was given: a sendmail that
+the relay did not answer drops the same mail under the same name, but no later than this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """The envelope of one drop. `user` is who dropped it, by the owner of the file."""
+    """The envelope of one drop. `user` is who dropped it: the file's owner, or the socket's peer."""
 
     user: str
     profile: str  # asked for with `sendmail -a`, or ""
@@ -57,16 +63,18 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What came into the queue, and what was moved to `corrupt/` or could not be."""
+    """What came into the queue, what was moved to `corrupt/` (or could not be), and what stays."""
 
     mails: tuple[MailId, ...]
     refused: tuple[StoreError, ...]
+    waiting: tuple[StoreError, ...] = ()
 
 
-Admit = Callable[[Dropped, MailId], tuple[str, bytes]]
-"""Says for a drop which profile takes it and which trace headers it gets.
+Admit = Callable[[Dropped, bytes, Draft], NewMail]
+"""Says for a drop what comes into the queue: its envelope, its header fields, and the draft with the rest.
 
-It raises a StoreError of the kind `bad-input` for one that nobody may send.
+It raises a StoreError: `bad-input` for one that nobody may send, `not-found` for one that stays in the
+folder because nobody is there yet to send it.
 """
 
 
@@ -83,22 +91,26 @@ async def collect(
     """
     mails: list[MailId] = []
     refused: list[StoreError] = []
+    waiting: list[StoreError] = []
     names = await asyncio.to_thread(_names, folder)
     if not names:
         return Collected((), ())
     for name in names:
         with spool.draft(now) as draft:
+            split = Split(draft)
             try:
-                dropped = await asyncio.to_thread(_read, folder, name, draft, limit, now)
-                profile, head = admit(dropped, draft.id)
-                taken = await spool.accept_once(_mail(dropped, profile, head, draft), name)
+                dropped = await asyncio.to_thread(_read, folder, name, split, limit, now)
+                taken = await spool.accept_once(admit(dropped, split.headers, draft), name)
             except _Unfit as why:
                 refused.append(_move(folder / name, spool.corrupt, str(why)))
                 continue
             except StoreError as error:
-                if error.kind is not ErrorKind.BAD_INPUT:
+                if error.kind is ErrorKind.NOT_FOUND:
+                    waiting.append(error)
+                elif error.kind is ErrorKind.BAD_INPUT:
+                    refused.append(_move(folder / name, spool.corrupt, error.why, error.remedy))
+                else:
                     raise
-                refused.append(_move(folder / name, spool.corrupt, str(error)))
                 continue
         if taken is not None:
             mails.append(taken)
@@ -107,24 +119,20 @@ async def collect(
     # Only when it is sure that the files are gone may their names be forgotten.
     with contextlib.suppress(OSError):
         await asyncio.to_thread(sync_folder, folder)
-        await spool.forget_drops(lambda name: os.path.lexists(folder / name))
-    return Collected(tuple(mails), tuple(refused))
+        await spool.forget_drops(lambda name: may_come(folder, name, now))
+    return Collected(tuple(mails), tuple(refused), tuple(waiting))
 
 
-def _mail(dropped: Dropped, profile: str, head: bytes, draft: Draft) -> NewMail:
-    return NewMail(
-        profile,
-        dropped.sender,
-        dropped.recipients,
-        dropped.accepted,
-        draft,
-        head,
-        f"sendmail {dropped.user}",
-        dropped.smtputf8,
-        dropped.eight_bit,
-        dropped.ret,
-        dropped.envid,
-    )
+def may_come(folder: Path, name: str, now: datetime) -> bool:
+    """Whether a mail of this name lies in the folder, or may be dropped there yet."""
+    return micros(now) - given(name) < _REMEMBERED or os.path.lexists(folder / name)
+
+
+def given(name: str) -> int:
+    """When a drop got its name, in microseconds since 1970. Raises ValueError where it is no drop's."""
+    if not _NAME.fullmatch(name):
+        raise ValueError("it has not the name of a drop")
+    return int(name[:16], 16)
 
 
 def _names(folder: Path) -> list[str]:
@@ -144,12 +152,15 @@ def _names(folder: Path) -> list[str]:
     return [name for name in names if not name.startswith(TEMPORARY)]
 
 
-def _read(folder: Path, name: str, draft: Draft, limit: int, now: datetime) -> Dropped:
-    """The envelope; the message goes into the draft. Raises _Unfit, and StoreError for a full disk."""
-    if not _NAME.fullmatch(name):
-        raise _Unfit("it has not the name of a drop")
+def _read(folder: Path, name: str, split: Split, limit: int, now: datetime) -> Dropped:
+    """The envelope; the message goes into `split`. Raises _Unfit, and StoreError for a full disk."""
+    size = found = 0
+    ends = LineEnds()
     try:
+        given(name)
         handle = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError as error:
+        raise _Unfit(str(error)) from error
     except OSError as error:
         raise _Unfit(f"it cannot be opened ({os.strerror(error.errno or 0)})") from error
     try:
@@ -161,14 +172,20 @@ def _read(folder: Path, name: str, draft: Draft, limit: int, now: datetime) -> D
             dropped, crc = _parse(line, owner, now)
             if dropped.size > limit:
                 raise _Unfit(f"its message has more than {limit} bytes")
-            while draft.size <= dropped.size and (piece := file.read(_CHUNK)):
-                draft.write(piece)
+            while size <= dropped.size and (piece := file.read(_CHUNK)):
+                split.take(piece)
+                ends.take(piece)
+                size, found = size + len(piece), zlib.crc32(piece, found)
     except OSError as error:
         raise _Unfit(f"it cannot be read ({os.strerror(error.errno or 0)})") from error
+    except HeadersTooLong:
+        raise _Unfit(f"its header fields have more than {LONGEST_HEADERS} bytes") from None
     finally:
         os.close(handle)
-    if (draft.size, draft.crc) != (dropped.size, crc):
+    if (size, found) != (dropped.size, crc):
         raise _Unfit("its message is not as it was written")
+    if not ends.right():
+        raise _Unfit("its message has a CR or LF that is not part of CR LF, or a NUL")
     return dropped
 
 
@@ -191,36 +208,53 @@ def _owner(file: os.stat_result, folder: os.stat_result) -> str | None:
 def _parse(line: bytes, owner: str | None, now: datetime) -> tuple[Dropped, int]:
     try:
         header: dict[str, Any] = json.loads(line)
+        size, crc = header["size"], header["crc"]
+        if type(size) is not int or type(crc) is not int or size < 0:
+            raise _Unfit(_NO_HEADER)
+        dropped = read_envelope(header, size, now)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _Unfit(str(error) if isinstance(error, NotOurs) else _NO_HEADER) from error
+    return (dropped if owner is None else replace(dropped, user=owner)), crc
+
+
+class NotOurs(ValueError):  # noqa: N818 - the name says the state
+    """What should be the envelope of a drop is none; the text says why."""
+
+
+def read_envelope(header: dict[str, Any], size: int, now: datetime) -> Dropped:
+    """What `maildrop.envelope` made, and nothing that it could not have made. Raises NotOurs."""
+    try:
         version = header["outmail-drop"]
         if version != VERSION:
-            raise _Unfit(f"its format is {version!r}, and this outmail reads {VERSION}")
-        numbers = [header[key] for key in ("size", "crc", "accepted")]
+            raise NotOurs(f"its format is {version!r}, and this outmail reads {VERSION}")
+        accepted = header["accepted"]
         user, profile, sender, ret, envid = (
             header[key] for key in ("user", "profile", "from", "ret", "envid")
         )
         texts = [user, profile, sender, ret, envid]
         to = [Addressee(address, notify, orcpt) for address, notify, orcpt in header["to"]]
         texts += [text for one in to for text in (one.address, one.notify, one.orcpt)]
-        switches = [header["smtputf8"], header["8bit"]]
+        utf8, eight_bit = header["smtputf8"], header["8bit"]
         fit = (
-            all(type(number) is int and number >= 0 for number in numbers)
+            type(accepted) is int
+            and accepted >= 0
             and all(type(text) is str and text.isprintable() for text in texts)
-            and all(type(switch) is bool for switch in switches)
+            and type(utf8) is bool
+            and type(eight_bit) is bool
             and 0 < len(to) <= _RECIPIENTS
         )
         if not fit:
-            raise _Unfit("its first line is not as a drop's is")
+            raise NotOurs(_NO_HEADER)
         # A time to come, by a clock that was wrong then, would let it wait until then.
-        accepted = moment(min(numbers[2], micros(now)))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-        raise _Unfit("its first line is not as a drop's is") from error
-    utf8, eight_bit = switches
-    size, crc, _ = numbers
-    dropped = Dropped(owner or user, profile, sender, tuple(to), accepted, size, utf8, eight_bit, ret, envid)
-    return dropped, crc
+        when = moment(min(accepted, micros(now)))
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise NotOurs(_NO_HEADER) from error
+    except ValueError as error:
+        raise (error if isinstance(error, NotOurs) else NotOurs(_NO_HEADER)) from error
+    return Dropped(user, profile, sender, tuple(to), when, size, utf8, eight_bit, ret, envid)
 
 
-def _move(path: Path, corrupt: Path, why: str) -> StoreError:
+def _move(path: Path, corrupt: Path, why: str, remedy: str = "") -> StoreError:
     """Move a file that is no drop aside, a link as the link that it is; returns what an admin is told."""
     what = f"{path.name} in {path.parent} was not sent"
     try:
@@ -235,4 +269,6 @@ def _move(path: Path, corrupt: Path, why: str) -> StoreError:
             f"{why}; and it could not be moved: {error}",
             f"remove it: rm {shell(path)}",
         )
-    return StoreError(ErrorKind.DAMAGED, what, why, f"it was moved; look at it: less {shell(to)}")
+    look = f"it was moved; look at it: less {shell(to)}"
+    again = f"; {remedy}, and to have it sent: mv {shell(to)} {shell(path)}" if remedy else ""
+    return StoreError(ErrorKind.DAMAGED, what, why, look + again)

@@ -7,14 +7,29 @@ from pathlib import Path
 from store.maildrop import drop
 from store.maildrop_collect import Collected, Dropped, collect
 from store.spool import Spool
-from store.spool_ids import MailId, micros
+from store.spool_bodies import Draft
+from store.spool_ids import micros
+from store.spool_shapes import NewMail
 from tests.store.spools import NOON
 
 TRACE = b"Received: by test\r\n"
 
 
-def admit(dropped: Dropped, name: MailId) -> tuple[str, bytes]:
-    return dropped.profile or "default", TRACE + name.encode() + b"\r\n"
+def admit(dropped: Dropped, headers: bytes, draft: Draft) -> NewMail:
+    """As it came, behind a trace header."""
+    return NewMail(
+        dropped.profile or "default",
+        dropped.sender,
+        dropped.recipients,
+        dropped.accepted,
+        draft,
+        TRACE + draft.id.encode() + b"\r\n" + headers,
+        f"sendmail {dropped.user}",
+        dropped.smtputf8,
+        dropped.eight_bit,
+        dropped.ret,
+        dropped.envid,
+    )
 
 
 def dropped(folder: Path, *pieces: bytes, **more: object) -> str:

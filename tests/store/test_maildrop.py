@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -10,15 +11,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import store
-from store import maildrop_collect
+from store import maildrop, maildrop_collect
 from store.errors import ErrorKind, StoreError
 from store.maildrop import HEADER_LIMIT, drop
 from store.maildrop_collect import Collected, Dropped, collect
-from store.spool_ids import MailId, micros
+from store.spool_bodies import Draft
+from store.spool_ids import micros
+from store.spool_shapes import NewMail
 from tests.store.drops import TRACE, admit, collected, dropped
-from tests.store.spools import LARGE, NOON, later, opened
+from tests.store.spools import LARGE, NOON, later, mail, opened
 from tests.store.test_crash import killed_at
 
 ROOT = Path(store.__file__).parent.parent
@@ -27,7 +32,7 @@ NOBODY = 65534
 
 @pytest.mark.parametrize("size", [0, 1, 5000, 300_000])
 async def test_it_comes_as_it_was_dropped(tmp_path: Path, size: int) -> None:
-    body = os.urandom(size)
+    body = b"Subject: x\r\n\r\n" + os.urandom(size).translate(None, b"\0\r\n")
     people = [("b@x", "NEVER", "rfc822;b"), ("ü@x", "", "")]
     dropped(
         tmp_path / "drop",
@@ -114,7 +119,7 @@ def test_killed_while_dropping_leaves_a_whole_drop_or_none(tmp_path: Path) -> No
 async def test_collected_once_even_when_killed_in_between(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dropped(tmp_path / "drop", LARGE)
+    dropped_as = dropped(tmp_path / "drop", b"\r\n", LARGE)
     async with opened(tmp_path) as spool:
         with monkeypatch.context() as patched:
             patched.setattr(Path, "unlink", lambda *_a, **_n: (_ for _ in ()).throw(PermissionError()))
@@ -126,7 +131,9 @@ async def test_collected_once_even_when_killed_in_between(
         assert [e.id for e in await spool.page()] == [name]
         (body,) = (tmp_path / "spool/queue/bodies").iterdir()
         assert body.name == name
-        assert await spool._do(lambda desk: desk.base.execute("SELECT * FROM drops").fetchall()) == []
+        assert await spool._do(lambda desk: desk.base.execute("SELECT * FROM drops").fetchall()) == [
+            (dropped_as,)
+        ], "for a while"
 
 
 async def test_two_drops_that_are_alike_are_two_mails(tmp_path: Path) -> None:
@@ -139,7 +146,7 @@ async def test_two_drops_that_are_alike_are_two_mails(tmp_path: Path) -> None:
 async def test_a_full_disk_leaves_the_rest_where_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dropped(tmp_path / "drop", LARGE)
+    dropped(tmp_path / "drop", b"\r\n", LARGE)
     async with opened(tmp_path) as spool:
         with monkeypatch.context() as patched:
             patched.setattr(
@@ -152,14 +159,83 @@ async def test_a_full_disk_leaves_the_rest_where_it_is(
 
 
 async def test_one_that_nobody_may_send(tmp_path: Path) -> None:
-    def refuse(_dropped: Dropped, _name: MailId) -> tuple[str, bytes]:
-        raise StoreError(ErrorKind.BAD_INPUT, "x", "ann may not send as a@x")
+    def refuse(_dropped: Dropped, _headers: bytes, _draft: Draft) -> NewMail:
+        raise StoreError(ErrorKind.BAD_INPUT, "x", "ann may not send as a@x", "ask for it")
 
     name = dropped(tmp_path / "drop")
     async with opened(tmp_path) as spool:
         (error,) = (await collect(tmp_path / "drop", spool, refuse, NOON)).refused
-        assert "ann may not send as a@x" in error.why
+        assert error.why == "ann may not send as a@x"
+        assert "; ask for it, and to have it sent: mv " in error.remedy
         assert (tmp_path / f"spool/corrupt/drop-{name}").exists()
+
+
+async def test_one_that_nobody_can_send_yet_stays_and_holds_up_no_other(tmp_path: Path) -> None:
+    def nobody_yet(dropped: Dropped, headers: bytes, draft: Draft) -> NewMail:
+        if dropped.sender == "early@x":
+            raise StoreError(ErrorKind.NOT_FOUND, "x", "no profile is set up")
+        return admit(dropped, headers, draft)
+
+    early = dropped(tmp_path / "drop", sender="early@x")
+    dropped(tmp_path / "drop", sender="b@x")
+    async with opened(tmp_path) as spool:
+        done = await collect(tmp_path / "drop", spool, nobody_yet, NOON)
+        assert (len(done.mails), done.refused) == (1, ())
+        assert [error.why for error in done.waiting] == ["no profile is set up"]
+        assert [path.name for path in (tmp_path / "drop").iterdir()] == [early]
+        assert len((await collected(tmp_path, spool)).mails) == 1
+
+
+async def test_a_name_is_remembered_while_the_mail_may_still_be_dropped(tmp_path: Path) -> None:
+    """The relay took it, its answer was lost, and something else was collected before the drop came."""
+    envelope = maildrop.envelope("ann", "a@x", [("b@x", "", "")], micros(NOON))
+    name = maildrop.new_name(micros(NOON))
+    async with opened(tmp_path) as spool:
+        await spool.accept_once(mail(), name)
+        dropped(tmp_path / "drop")
+        assert len((await collect(tmp_path / "drop", spool, admit, later(minutes=1))).mails) == 1
+        maildrop.drop_as(name, tmp_path / "drop", envelope, [b"x"])
+        assert (await collect(tmp_path / "drop", spool, admit, later(minutes=2))).mails == ()
+        assert list((tmp_path / "drop").iterdir()) == []
+        dropped(tmp_path / "drop")
+        await collect(tmp_path / "drop", spool, admit, later(hours=2))
+        assert await spool._do(lambda desk: desk.base.execute("SELECT * FROM drops").fetchall()) == []
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(user=TEXTS, people=st.lists(st.tuples(TEXTS, TEXTS, TEXTS)), switch=st.booleans(), time=st.integers(0))
+def test_the_header_is_json(user: str, people: list[tuple[str, str, str]], switch: bool, time: int) -> None:
+    header = maildrop.envelope(user, user, people, time, smtputf8=switch)
+    assert json.loads(maildrop.line_of(header)) == header
+    assert b"\n" not in maildrop.line_of(header)
+
+
+@pytest.mark.parametrize(("system", "call"), [("ext4", "fsync"), ("overlay", "sync")])
+def test_a_folder_that_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, call: str
+) -> None:
+    done: list[str] = []
+    real = os.open
+
+    def refuse(path: str, flags: int, *mode: int) -> int:
+        if flags & os.O_DIRECTORY:
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "rename", lambda *_names: done.append("rename"))
+    monkeypatch.setattr(os, "fsync", lambda _handle: done.append("fsync"))
+    monkeypatch.setattr(os, "sync", lambda: done.append("sync"))
+    monkeypatch.setattr(maildrop, "_file_system", lambda _device: system)
+    dropped(tmp_path / "drop")
+    assert done == ["fsync", "rename", call]
+
+
+def test_the_kind_of_a_file_system() -> None:
+    assert maildrop._file_system(Path("/proc").stat().st_dev) == "proc"
+    assert maildrop._file_system(os.makedev(4095, 4095)) == ""
 
 
 async def test_unfinished_ones_are_left_for_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +258,9 @@ async def test_no_folder_is_no_mail(tmp_path: Path) -> None:
 def test_dropping_imports_little() -> None:
     heavy = (
         "asyncio",
+        "json",
+        "re",
+        "socket",
         "pydantic",
         "sqlite3",
         "platformdirs",

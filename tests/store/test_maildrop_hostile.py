@@ -21,6 +21,7 @@ import store
 from store import maildrop_collect
 from store.maildrop import HEADER_LIMIT
 from store.spool_bodies import Draft
+from store.spool_headers import LONGEST_HEADERS, Split
 from store.spool_ids import MailId
 from store.spool_shapes import Addressee
 from tests.store.drops import collected, dropped
@@ -59,6 +60,10 @@ def with_header(body: bytes = b"hi", **changes: object) -> bytes:
     return json.dumps(header).encode() + b"\n" + body
 
 
+def whole(body: bytes) -> bytes:
+    return with_header(body, size=len(body), crc=zlib.crc32(body))
+
+
 async def test_the_format_by_hand(tmp_path: Path) -> None:
     written(tmp_path / "drop", with_header())
     async with opened(tmp_path) as spool:
@@ -95,6 +100,12 @@ async def test_the_format_by_hand(tmp_path: Path) -> None:
         (with_header(body=b"h"), "not as it was written"),
         (with_header(body=b"hi!"), "not as it was written"),
         (with_header(size=10**12), "more than"),
+        (whole(b"a\nb\r\n"), "not part of CR LF"),
+        (whole(b"a\rb\r\n"), "not part of CR LF"),
+        (whole(b"a\r\n.\n"), "not part of CR LF"),
+        (whole(b"a\r"), "not part of CR LF"),
+        (whole(b"a\0b"), "a NUL"),
+        (whole(b"X: " + b"y" * LONGEST_HEADERS), "header fields"),
     ],
 )
 async def test_what_is_no_drop_goes_to_corrupt(tmp_path: Path, data: bytes, why: str | None) -> None:
@@ -214,8 +225,9 @@ def test_no_file_makes_the_reader_stumble(
         written(folder, content)
         draft = Draft(MailId("x"), folder)
         try:
-            found = maildrop_collect._read(folder, NAME, draft, 1000, NOON + timedelta(1))
+            split = Split(draft)
+            found = maildrop_collect._read(folder, NAME, split, 1000, NOON + timedelta(1))
         except maildrop_collect._Unfit:
             continue
         assert all(isinstance(one, Addressee) for one in found.recipients)
-        assert draft.size == found.size
+        assert len(split.headers) + draft.size == found.size

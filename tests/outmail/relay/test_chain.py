@@ -56,8 +56,11 @@ class Relay:
             explain=self._explain,
             now=now,
         )
-        intake = Intake(spool, lambda _sender: (name, profile), HOST, now, lambda _name: self.runner.wake())
+        intake = Intake(spool, lambda _sender, _asked: (name, profile), HOST, now, self._wake)
         self.listener = Listener(Door(port=0), Rules(HOST), intake)
+
+    def _wake(self, _name: str) -> None:
+        self.runner.wake()
 
     def _connect(self, place: Place) -> AbstractAsyncContextManager[Transport]:
         climb = Climb(self._name, self._profile, self._servers[place], lambda _step: None, self._tokens)

@@ -17,12 +17,13 @@ from typing import TypeVar
 
 import pytest
 
-from outmail.relay.intake import LONGEST_HEADERS, MOST_HOPS, Intake
+from outmail.relay.intake import MOST_HOPS, Intake
 from outmail.relay.listener import Door, Listener
 from outmail.relay.rules import Rules
 from store.errors import ErrorKind, StoreError
 from store.profiles import Profile
 from store.spool import Spool
+from store.spool_headers import LONGEST_HEADERS
 from store.spool_shapes import Entry
 from tests.servers.pki import Pki
 from transports.secret import Secret
@@ -55,7 +56,7 @@ class Place:
         self.intake = Intake(spool, self._choose, HOST, lambda: datetime.now(UTC), self.woken.append)
         self.listeners: list[Listener] = []
 
-    def _choose(self, _sender: str) -> tuple[str, Profile] | None:
+    def _choose(self, _sender: str, _asked: str) -> tuple[str, Profile] | None:
         return ("support", self.profile) if self.profile else None
 
     async def open(self, rules: Rules = RULES, **door: object) -> Listener:
