@@ -1,4 +1,4 @@
-"""`outmail history`: what was sent, through which server, with what answer; and who changed which setting."""
+"""`outmail history`: what was sent, through which server, with what answer; who changed or steered what."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--message", metavar="ID", help="Only what became of the mail with this Message-ID.")
 @click.pass_obj
 def command(common: Common, as_json: bool, limit: int, message: str | None) -> int:
-    """Show what was sent and who changed which setting, the newest first."""
+    """Show what was sent, what happened to delivery, and who changed or steered what, the newest first."""
     from store.history import History
 
     # The history is not encrypted: it is read without the key.
@@ -50,6 +50,12 @@ def _print(entry: Entry, *, every_recipient: bool) -> None:
     if entry.delivery:
         _print_delivery(when, entry.delivery, every_recipient)
         return
+    if entry.event:
+        event = entry.event
+        about = f"{event.profile}: " if event.profile else ""
+        by = f" (by {event.who})" if event.who else ""
+        say.result(f"{when}  event    {about}{event.what}{by}")
+        return
     changes = visible(entry.changes)
     count = len(changes)
     say.result(f"{when}  changed  {count} field{'' if count == 1 else 's'} by {entry.who}")
@@ -75,7 +81,15 @@ def _print_delivery(when: str, mail: Delivery, every_recipient: bool) -> None:
 
 def _json(entry: Entry) -> dict[str, object]:
     when = entry.when.isoformat()
-    mail = entry.delivery
+    mail, event = entry.delivery, entry.event
+    if event is not None:
+        return {
+            "event": "operation",
+            "when": when,
+            "who": event.who or None,
+            "what": event.what,
+            "profile": event.profile or None,
+        }
     if mail is None:
         return {
             "event": "settings",
@@ -88,6 +102,7 @@ def _json(entry: Entry) -> dict[str, object]:
         "when": when,
         "profile": mail.profile,
         "message_id": mail.message_id,
+        "queue_id": mail.queue_id or None,
         "from": mail.sender,
         "server": mail.server,
         "address": mail.address,

@@ -1,0 +1,29 @@
+"""A mail that leaves by another profile than its own: from that profile's address, as its policy says."""
+
+from __future__ import annotations
+
+from outmail.engine import sender_policy
+from outmail.engine.sender_policy import Unfit
+from store.profiles import Profile
+from transports.base import Cause, Envelope, Failure, Scope, StepName, TransportError, Verdict
+
+_END = b"\r\n\r\n"
+
+
+def fitted(profile: Profile, envelope: Envelope) -> Envelope:
+    """The mail as this profile lets it out. Raises TransportError where it does not."""
+    end = envelope.content.find(_END)
+    headers = envelope.content[: end + 2] if end >= 0 else envelope.content
+    fit = sender_policy.fit(profile, envelope.sender, headers)
+    if isinstance(fit, Unfit):
+        failure = Failure(
+            StepName.SENDER,
+            Scope.SENDER,
+            Verdict.REJECT,
+            Cause.ANSWER,
+            enhanced="5.7.1",
+            words=fit.text,
+        )
+        raise TransportError(failure)
+    content = fit.headers + envelope.content[len(headers) :]
+    return Envelope(fit.sender, envelope.recipients, content, envelope.dsn)
