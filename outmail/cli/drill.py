@@ -27,7 +27,7 @@ def command(common: Common, name: str | None, to: str | None, as_json: bool) -> 
 
     A running relay is not touched: its mail goes on by the way it takes now.
     """
-    from outmail.cli.ladder import Ladder, remedy_line
+    from outmail.cli.ladder import Ladder, duration, remedy_line
     from outmail.engine.drill import drill
     from outmail.engine.report import send_json
 
