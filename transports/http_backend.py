@@ -111,9 +111,7 @@ class Stream(httpcore.AsyncNetworkStream):
 
         Nobody waits for the end: asyncio never tells it of a TLS handshake that was broken off.
         """
-        transport = self._writer.transport
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
+        self._writer.transport.abort()
         await asyncio.sleep(0)  # one turn of the loop, in which the socket is closed
 
     async def start_tls(

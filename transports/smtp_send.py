@@ -6,8 +6,8 @@ message and its answer every loss is UNCERTAIN.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import replace
 
 from transports.base import Cause, Envelope, Outcome, Receipt, Scope, StepName, TransportError, Verdict
@@ -21,6 +21,8 @@ from transports.trace import OpenStep, Trace
 
 _MUCH_TO_SAY = frozenset({552})
 _TOO_LARGE = "5.3.4"
+_AT_ONCE = 16 * 1024
+"""Bytes of commands that are said together at most, so that neither side waits for the other to read."""
 
 
 async def probe(
@@ -56,14 +58,7 @@ async def send(
     """
     async with trace.step(StepName.SEND) as step:
         transaction = prepare(envelope, offered)
-        mail = await wire.command(transaction.mail, step, seconds=timeouts.command, at=StepName.SENDER)
-        scope = Scope.MESSAGE if _about_size(mail) else Scope.SENDER
-        expect(StepName.SENDER, scope, mail)
-        refused = await _recipients(wire, transaction, step, timeouts)
-        taken = [r for r, _ in transaction.recipients if r not in refused]
-        if not taken:
-            await _take_back(wire, step, timeouts)
-            raise _nobody(list(refused.values()))
+        refused = await _begin(wire, offered, transaction, step, timeouts)
         answer = await _content(wire, transaction, step, timeouts)
         step.detail = str(answer)
         step.facts["size"] = str(len(envelope.content))
@@ -78,20 +73,73 @@ def _about_size(reply: Reply) -> bool:
     return reply.code in _MUCH_TO_SAY or reply.enhanced == _TOO_LARGE
 
 
-async def _recipients(
-    wire: Wire, transaction: Transaction, step: OpenStep, timeouts: Timeouts
+async def _begin(
+    wire: Wire, offered: Capabilities, transaction: Transaction, step: OpenStep, timeouts: Timeouts
 ) -> dict[str, Outcome]:
-    """Name every recipient; gives those that were refused."""
-    refused: dict[str, Outcome] = {}
-    for recipient, line in transaction.recipients:
-        reply = await wire.command(line, step, seconds=timeouts.command, at=StepName.PERMISSION)
-        if reply.good:
-            continue
-        failure = refusal(StepName.PERMISSION, Scope.RECIPIENT, reply)
-        if failure.scope is Scope.SERVER:
-            raise TransportError(failure)  # 421 or nonsense: the conversation is over
-        refused[recipient] = Outcome(recipient, str(reply), failure)
-    return refused
+    """MAIL, RCPT for each recipient, and DATA; gives the recipients that were refused.
+
+    Where the server knows PIPELINING they are said together (RFC 2920). Raises TransportError.
+    """
+    lines = [
+        (StepName.SENDER, transaction.mail),
+        *((StepName.PERMISSION, line) for _, line in transaction.recipients),
+        (StepName.SEND, "DATA"),
+    ]
+    together = "PIPELINING" in offered and sum(len(line) for _, line in lines) <= _AT_ONCE
+    if together:
+        answers = wire.say_together(lines, step, seconds=timeouts.command)
+    else:
+        answers = _one_by_one(wire, lines, step, timeouts)
+    async with aclosing(answers):
+        failure: TransportError | None = None
+        refused: dict[str, Outcome] = {}
+        try:
+            mail = await anext(answers)
+            expect(StepName.SENDER, Scope.MESSAGE if _about_size(mail) else Scope.SENDER, mail)
+            for recipient, _ in transaction.recipients:
+                reply = await anext(answers)
+                if not reply.good:
+                    refused[recipient] = _refused(recipient, reply)
+            if len(refused) == len(transaction.recipients):
+                raise _nobody(list(refused.values()))
+        except TransportError as error:
+            failure = error
+        if failure is None:
+            expect(StepName.SEND, Scope.MESSAGE, await anext(answers), 354)
+            return refused
+        if failure.failure.scope is Scope.SERVER:
+            wire.abort()  # whose answer the next one would be, nobody knows
+        elif together:
+            with suppress(TransportError):  # the failure itself is the one to tell
+                await _hear_out(wire, answers, step, timeouts)
+        elif refused:
+            await _take_back(wire, step, timeouts)
+    raise failure
+
+
+async def _hear_out(
+    wire: Wire, answers: AsyncGenerator[Reply, None], step: OpenStep, timeouts: Timeouts
+) -> None:
+    """A mail that nobody gets was announced whole: read what is still answered, and take it back."""
+    rest = [reply async for reply in answers]
+    if rest and rest[-1].code == 354:
+        # The server would take a message for nobody: it gets an empty one (RFC 2920, section 3.1).
+        await wire.upload(b"", b".\r\n", step, seconds=timeouts.command)
+    await _take_back(wire, step, timeouts)
+
+
+async def _one_by_one(
+    wire: Wire, lines: Sequence[tuple[StepName, str]], step: OpenStep, timeouts: Timeouts
+) -> AsyncGenerator[Reply, None]:
+    for where, line in lines:
+        yield await wire.command(line, step, seconds=timeouts.command, at=where)
+
+
+def _refused(recipient: str, reply: Reply) -> Outcome:
+    failure = refusal(StepName.PERMISSION, Scope.RECIPIENT, reply)
+    if failure.scope is Scope.SERVER:
+        raise TransportError(failure)  # 421 or nonsense: the conversation is over
+    return Outcome(recipient, str(reply), failure)
 
 
 def _nobody(outcomes: Sequence[Outcome]) -> TransportError:
@@ -102,8 +150,6 @@ def _nobody(outcomes: Sequence[Outcome]) -> TransportError:
 
 
 async def _content(wire: Wire, transaction: Transaction, step: OpenStep, timeouts: Timeouts) -> Reply:
-    go_ahead = await wire.command("DATA", step, seconds=timeouts.command)
-    expect(StepName.SEND, Scope.MESSAGE, go_ahead, 354)
     size = len(transaction.content)
     step.said("C", f"(the message, {size} bytes)")
     reply, error, handed_over = await wire.upload(

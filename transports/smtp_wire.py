@@ -10,7 +10,7 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 
 from aiosmtplib.errors import SMTPException
 from aiosmtplib.protocol import SMTPProtocol
@@ -37,15 +37,26 @@ class _Protocol(SMTPProtocol):
         self.lost: Exception | None = None
         self.room = asyncio.Event()  # the send buffer is empty enough to write more
         self.room.set()
+        self.news: asyncio.Event | None = None  # while the answers to several commands are awaited
 
     def data_received(self, data: bytes) -> None:
         if len(self.seen) < _REMEMBERED:
             self.seen += data
-        super().data_received(data)
+        if self.news is not None:  # aiosmtplib would take the first of them and throw the others away
+            self.news.set()
+        else:
+            super().data_received(data)
+
+    def eof_received(self) -> bool:
+        if self.news is not None:
+            self.news.set()
+        return super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = exc
         self.room.set()
+        if self.news is not None:
+            self.news.set()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -58,12 +69,17 @@ class _Protocol(SMTPProtocol):
 
     def behind_the_reply(self) -> bytes:
         """What came after the end of the first reply; b"" from a server that waits its turn."""
+        end = self.end_of_reply()
+        return bytes(self.seen[end:]) if end else b""
+
+    def end_of_reply(self) -> int:
+        """Where the first reply ends in what was seen; 0 where it has not come to its end."""
         start = 0
         while (end := self.seen.find(b"\n", start)) != -1:
             if self.seen[start + 3 : start + 4] != b"-":
-                return bytes(self.seen[end + 1 :])
+                return end + 1
             start = end + 1
-        return b""
+        return 0
 
 
 class Wire:
@@ -174,9 +190,53 @@ class Wire:
         doing = f"waiting for the answer to {text.split(' ', 1)[0]}"
         return await self._read(step, where, seconds, doing, shown_answer)
 
+    async def say_together(
+        self, lines: Sequence[tuple[StepName, str]], step: OpenStep, *, seconds: float
+    ) -> AsyncGenerator[Reply, None]:
+        """Say several lines at once (PIPELINING, RFC 2920); gives the answer to each, in order.
+
+        Each line has the step that its failure belongs to. Read it to its end: what is not read
+        would be taken for the answer to another command.
+        """
+        protocol = self._protocol
+        self._our_turn = False
+        self._listen_first(step, lines[0][0])
+        for _, line in lines:
+            step.said("C", self._masked(line))
+        data = "".join(f"{line}\r\n" for _, line in lines).encode("utf-8")
+        self._write(data, step, lines[0][0])
+        protocol.news = asyncio.Event()
+        try:
+            for left, (where, line) in zip(range(len(lines) - 1, -1, -1), lines, strict=True):
+                doing = f"waiting for the answer to {line.split(' ', 1)[0]}"
+                while not (end := protocol.end_of_reply()):
+                    if not protocol.is_connected or len(protocol.seen) >= _REMEMBERED:
+                        raise self._gone(step, where, None)
+                    protocol.news.clear()
+                    async with deadline(where, seconds, doing):
+                        await protocol.news.wait()
+                reply = self._parsed(bytes(protocol.seen[:end]), step, where)
+                del protocol.seen[:end]
+                self._record(step, reply, None)
+                if not left and protocol.seen:
+                    raise unreachable(where, Cause.NOT_SMTP, "the server said more than it was asked")
+                self._our_turn = not left
+                yield reply
+        finally:
+            protocol.news = None
+
+    def _parsed(self, data: bytes, step: OpenStep, where: StepName) -> Reply:
+        lines = data.decode("utf-8", "replace").splitlines() or [""]
+        code = lines[0][:3]
+        if not (code.isascii() and code.isdigit()) or not 200 <= int(code) <= 599:
+            said = harmless(self._masked(lines[0][:200]).strip())
+            step.said("S", said)
+            raise unreachable(where, Cause.NOT_SMTP, f"not an answer of SMTP: {said}")
+        return Reply(int(code), tuple(harmless(self._masked(line[4:].strip())) for line in lines))
+
     def _listen_first(self, step: OpenStep, where: StepName) -> None:
         """Nothing may lie in the line before a command: it would be taken for the answer."""
-        spare = self._protocol.behind_the_reply()
+        spare = self._protocol.behind_the_reply() if self._protocol.seen else b""
         if _CLOSING.search(spare):
             raise TransportError(refusal(where, Scope.SERVER, self._closing(spare, step)))
         if spare and self._protocol.is_connected:
@@ -295,6 +355,8 @@ class Wire:
         if not self._protocol.is_connected:
             return None, self._gone(step, step.name, None), False
         self._protocol.seen.clear()
+        if len(content) <= _CHUNK and self._protocol.room.is_set():
+            return await self._upload_at_once(content + end, step, seconds)
         reading = asyncio.create_task(
             self._read(step, step.name, seconds, "waiting for the answer to the message")
         )
@@ -316,6 +378,23 @@ class Wire:
             return None, error, handed_over
         finally:
             reading.cancel()
+
+    async def _upload_at_once(
+        self, data: bytes, step: OpenStep, seconds: float
+    ) -> tuple[Reply | None, TransportError | None, bool]:
+        """A small message in one piece: from here on only the answer tells what became of it."""
+        try:
+            self._protocol.write(data)
+        except SMTPException as error:
+            return None, self._gone(step, step.name, error), False
+        try:
+            return (
+                await self._read(step, step.name, seconds, "waiting for the answer to the message"),
+                None,
+                True,
+            )
+        except TransportError as error:
+            return None, error, True
 
     async def _until_room(self, reading: asyncio.Task[Reply]) -> None:
         """Wait until more may be written, or until the server has answered (or gone)."""

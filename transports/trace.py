@@ -16,6 +16,8 @@ _MOST_LINES = 200
 def harmless(text: str, longest: int = 2000) -> str:
     """Text from a server or a file, safe to print: control characters (escape sequences too) as "?"."""
     shown = text[:longest] + ("…" if len(text) > longest else "")
+    if shown.isprintable():
+        return shown
     return "".join(c if c.isprintable() else ("\n" if c == "\n" else "?") for c in shown)
 
 

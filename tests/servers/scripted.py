@@ -128,7 +128,7 @@ class ScriptedServer:
                     await writer.start_tls(self._tls)
                     secured = True
                 if verb == "DATA" and answer.startswith(b"354"):
-                    self.messages.append(await reader.readuntil(b"\r\n.\r\n"))
+                    self.messages.append(await _message(reader))
                     verb = "DOT"
                     continue
                 waits = answer.startswith(b"334")
@@ -141,3 +141,13 @@ class ScriptedServer:
             text = line.decode("utf-8", "replace").rstrip("\r\n")
             self.heard.append(text)
             verb = "LINE" if waits else text.split(" ", 1)[0].upper()
+
+
+async def _message(reader: asyncio.StreamReader) -> bytes:
+    """Up to its end, which an empty one begins with."""
+    lines = [await reader.readline()]
+    while lines[-1] not in {b".\r\n", b""}:
+        lines.append(await reader.readline())
+    if not lines[-1]:
+        raise asyncio.IncompleteReadError(b"".join(lines), None)
+    return b"".join(lines)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.servers.scripted import Act, Script, ScriptedServer
+from tests.servers.scripted import PLAIN_CAPABILITIES, Act, Script, ScriptedServer
 from tests.transports.failing import failing
 from tests.transports.watching import MAIL, Watcher, envelope, route, summary
 from transports.base import Cause, Status, StepName, TransportError, Verdict
@@ -70,19 +70,43 @@ REFUSALS: list[tuple[Script, str, tuple[str, str, str, str], str | None]] = [
     ({"DOT": b"354 again\r\n"}, "send", ("send", "message", "uncertain", "not-smtp"), None),
     # two answers to one question must never pair up with the next one
     ({"RCPT": b"250 ok\r\n250 ok\r\n"}, "send", ("send", "server", "retry", "not-smtp"), None),
-    ({"RCPT": b"250 ok\r\n354 go\r\n"}, "send", ("send", "server", "retry", "not-smtp"), None),
 ]
 
 
+ONE_AT_A_TIME = tuple(word for word in PLAIN_CAPABILITIES if word != "PIPELINING")
+
+OUT_OF_STEP: dict[str, tuple[str, str, str, str]] = {
+    # The answer to RCPT was taken for MAIL's, and DATA's for RCPT's: nothing more is said on that line.
+    str({"MAIL": Act.HANG}): ("permission", "server", "retry", "not-smtp"),
+    # The answer to DATA was taken for RCPT's.
+    str({"RCPT": Act.HANG}): ("permission", "server", "retry", "not-smtp"),
+}
+"""Where commands that are said together, and a server that leaves an answer out, end otherwise."""
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["one-by-one", "together"])
 @pytest.mark.parametrize(("script", "do", "expected", "enhanced"), REFUSALS, ids=lambda v: str(v)[:60])
 async def test_every_refusal_says_step_scope_verdict_and_cause(
-    script: Script, do: str, expected: tuple[str, str, str, str], enhanced: str | None
+    script: Script, do: str, expected: tuple[str, str, str, str], enhanced: str | None, *, together: bool
 ) -> None:
-    failure, watcher, _ = await failing(script, do)
-    assert summary(failure) == expected
+    capabilities = PLAIN_CAPABILITIES if together else ONE_AT_A_TIME
+    failure, watcher, _ = await failing(script, do, capabilities=capabilities)
+    wanted = OUT_OF_STEP.get(str(script), expected) if together and do == "send" else expected
+    assert summary(failure) == wanted
     assert failure.enhanced == enhanced
     assert watcher.steps[-1].status is Status.FAIL
     assert watcher.steps[-1].failure == failure
+
+
+async def test_a_go_ahead_too_many_is_never_taken_for_the_right_one() -> None:
+    failure, _, _ = await failing({"RCPT": b"250 ok\r\n354 go\r\n"}, capabilities=ONE_AT_A_TIME)
+    assert summary(failure) == ("send", "server", "retry", "not-smtp")
+
+
+async def test_more_answers_than_commands_end_the_conversation() -> None:
+    failure, _, server = await failing({"DATA": b"354 go\r\n250 ok\r\n"})
+    assert summary(failure) == ("send", "server", "retry", "not-smtp")
+    assert not server.messages
 
 
 async def test_several_lines_become_one_sentence_without_repeated_codes() -> None:
@@ -144,7 +168,8 @@ async def test_some_recipients_refused_is_told_for_each() -> None:
 
 
 async def test_all_recipients_refused_carries_each_fate() -> None:
-    async with ScriptedServer({"RCPT": [b"550 5.1.1 who\r\n", b"451 4.3.2 later\r\n"]}) as server:
+    script: Script = {"RCPT": [b"550 5.1.1 who\r\n", b"451 4.3.2 later\r\n"]}
+    async with ScriptedServer(script, capabilities=ONE_AT_A_TIME) as server:
         way = SmtpTransport(route(server.port))
         await way.open(Watcher().trace)
         with pytest.raises(TransportError) as caught:
@@ -153,6 +178,23 @@ async def test_all_recipients_refused_carries_each_fate() -> None:
         assert [o.answer for o in caught.value.outcomes] == ["550 5.1.1 who", "451 4.3.2 later"]
         await way.close()
     assert "DATA" not in server.verbs()
+    assert server.verbs()[-2:] == ["RSET", "QUIT"]
+
+
+@pytest.mark.parametrize("data", [b"554 5.5.1 no valid recipients\r\n", b"354 go ahead\r\n"])
+async def test_a_mail_for_nobody_that_was_announced_whole_is_taken_back(data: bytes) -> None:
+    """RFC 2920, section 3.1: a server that takes it all the same gets an empty message."""
+    script: Script = {"RCPT": b"550 5.1.1 who\r\n", "DATA": data, "DOT": b"554 5.5.1 nobody\r\n"}
+    async with ScriptedServer(script) as server:
+        way = SmtpTransport(route(server.port))
+        await way.open(Watcher().trace)
+        for _ in range(2):  # the connection is of use afterwards
+            with pytest.raises(TransportError) as caught:
+                await way.send(envelope(), Watcher().trace)
+            assert caught.value.failure.enhanced == "5.1.1"
+        await way.close()
+    assert server.verbs()[1:5] == ["MAIL", "RCPT", "DATA", "RSET"]
+    assert not any(message.strip(b".\r\n") for message in server.messages)
     assert server.verbs()[-2:] == ["RSET", "QUIT"]
 
 
