@@ -33,6 +33,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "drill": ("drill", "Prove that the alternate server takes over."),
     },
     "Send and look": {
+        "relay": ("relay", "The service: takes mail from programs, and sends it."),
         "send": ("send", "Send one mail, now or through the queue."),
         "status": ("status", "Active servers, queue and sign-in state."),
         "history": ("history", "What was sent, and who changed which setting."),

@@ -101,7 +101,7 @@ class Intake:
         self._choose = choose
         self._hostname = hostname
         self._id_host = _NOT_IN_ID.sub("-", hostname).strip(".-") or "localhost"
-        self._now = now
+        self.now = now
         self.wake = wake
         self._local_mail_to = local_mail_to
 
@@ -156,7 +156,7 @@ class Intake:
             f"{printable(mail.helo) or 'unknown'} ({printable(peer)})",
             mail.protocol,
             f"smtp {peer}" + (f" as {mail.username}" if mail.username else ""),
-            self._now(),
+            self.now(),
             "",
             sender.smtputf8,
             sender.body == "8BITMIME",
@@ -175,7 +175,7 @@ class Intake:
 
     def draft(self) -> Draft:
         """A body that begins to come."""
-        return self._spool.draft(self._now())
+        return self._spool.draft(self.now())
 
     def _recipients(self, recipients: Sequence[Addressee]) -> tuple[Addressee, ...]:
         """Each once, and with a domain."""

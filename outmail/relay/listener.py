@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from typing import cast
 
 from outmail.relay.dialogue import Dialogue
-from outmail.relay.events import Body, Dropped, Event, HangUp, Login, Mail, Reply, StartTls
+from outmail.relay.events import Body, Dropped, Event, HangUp, Login, Mail, Reply, Sender, StartTls
 from outmail.relay.intake import Incoming, Intake
 from outmail.relay.replies import Answer
 from outmail.relay.rules import Rules
@@ -33,6 +35,7 @@ UNIX = "unix"
 NOT_YOU = Answer(554, "5.7.1", "This relay does not serve your network").line
 TOO_MANY = Answer(421, "4.7.0", "Too many connections; try again later").line
 _TLS_SECONDS = 30.0
+_BACKLOG = 256
 
 CheckLogin = Callable[[str, Secret], Awaitable[bool | None]]
 """Whether user name and password are right; None where that cannot be told now."""
@@ -43,10 +46,20 @@ async def nobody(_username: str, _password: Secret) -> bool | None:
     return False
 
 
+MaySend = Callable[[Sender], Answer | None]
+"""Whether mail from this sender is taken: None, or the refusal."""
+
+
+def anybody(_sender: Sender) -> Answer | None:
+    """Where every sender may send."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """Where and whom a listener serves. `host` and `port`, or `path` of a Unix socket.
 
+    `sock` is one that listens already, opened by systemd; then the others only name it.
     With `tls` STARTTLS can be offered (by the rules), or with `tls_at_once` TLS begins with the
     connection. `most` clients in all, `most_each` from one address.
     """
@@ -54,6 +67,7 @@ class Door:
     host: str = "127.0.0.1"
     port: int = 2525
     path: Path | None = None
+    sock: socket.socket | None = None
     networks: tuple[Network, ...] = LOOPBACK
     tls: ssl.SSLContext | None = None
     tls_at_once: bool = False
@@ -64,11 +78,19 @@ class Door:
 class Listener:
     """Open it, and close it; in between it serves."""
 
-    def __init__(self, door: Door, rules: Rules, intake: Intake, check_login: CheckLogin = nobody) -> None:
+    def __init__(
+        self,
+        door: Door,
+        rules: Rules,
+        intake: Intake,
+        check_login: CheckLogin = nobody,
+        may_send: MaySend = anybody,
+    ) -> None:
         self.door = door
         self.rules = rules
         self.intake = intake
         self.check_login = check_login
+        self.may_send = may_send
         self.connections: set[_Connection] = set()
         self.each: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
@@ -80,24 +102,34 @@ class Listener:
             return []
         if self.door.path is not None:
             return [str(self.door.path)]
-        names = [socket.getsockname() for socket in self._server.sockets]
+        names = [sock.getsockname() for sock in self._server.sockets]
+        if isinstance(names[0], str):
+            return [str(name) for name in names]
         return [f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}" for name in names]
 
     async def open(self) -> None:
         """Listen. Raises OSError: the port is taken, or not for this user."""
         loop = asyncio.get_running_loop()
         tls = self.door.tls if self.door.tls_at_once else None
-        if self.door.path is not None:
-            self._server = await loop.create_unix_server(lambda: _Connection(self), self.door.path)
+        limit = _TLS_SECONDS if tls else None
+        sock = self.door.sock
+        if sock is not None and sock.family is not socket.AF_UNIX:
+            self._server = await loop.create_server(
+                lambda: _Connection(self), sock=sock, ssl=tls, ssl_handshake_timeout=limit, backlog=_BACKLOG
+            )
+        elif sock is not None or self.door.path is not None:
+            self._server = await loop.create_unix_server(
+                lambda: _Connection(self), None if sock is not None else self.door.path, sock=sock
+            )
         else:
             self._server = await loop.create_server(
                 lambda: _Connection(self),
                 self.door.host,
                 self.door.port,
                 ssl=tls,
-                ssl_handshake_timeout=_TLS_SECONDS if tls else None,
+                ssl_handshake_timeout=limit,
                 reuse_address=True,
-                backlog=256,
+                backlog=_BACKLOG,
             )
 
     async def close(self, seconds: float = 5.0) -> None:
@@ -140,8 +172,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError(transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop's is one, and says it is none
         self._transport = transport
         name = transport.get_extra_info("peername")
         self._peer = str(name[0]) if isinstance(name, tuple) else UNIX
@@ -153,7 +184,7 @@ class _Connection(asyncio.Protocol):
         self._listener.connections.add(self)
         self._listener.each[self._peer] += 1
         tls = self._listener.door.tls_at_once
-        self._dialogue = Dialogue(self._listener.rules, self._peer, tls=tls)
+        self._dialogue = Dialogue(self._listener.rules, self._peer, tls=tls, may_send=self._listener.may_send)
         transport.write(self._dialogue.greeting())
         self._set_timer()
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -32,17 +33,23 @@ log = logging.getLogger(__name__)
 TIDY_SECONDS = 10.0
 _AGAIN_SECONDS = 1.0
 _MINUTE = timedelta(minutes=1)
+_MESSAGE_ID = re.compile(rb"^message-id:[ \t\r\n]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+_LONGEST_ID = 998
 UNTOLD = "it was refused, and its sender could not be told: the disk took no report"
 DEFECT = "outmail stumbled over this mail: a defect of ours"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """One attempt at one mail is over: for the log, the history and whoever watches."""
+    """One attempt at one mail is over: for the log, the history and whoever watches.
+
+    `message_id` is as the mail has it, with its brackets; "" where it has none.
+    """
 
     job: Job
     attempt: Attempt
     noted: tuple[Noted, ...]
+    message_id: str = ""
 
 
 class Runner:
@@ -189,7 +196,7 @@ class Runner:
                 log.warning("%s: %s", self.profile, error)
                 noted = tuple(_untold(one, self._now()) for one in noted)
             await self._settle([one.settled for one in noted])
-            self._watch(Delivered(job, attempt, noted))
+            self._watch(Delivered(job, attempt, noted, _message_id(content)))
             self._pause_for(noted)
 
     def _noted(self, job: Job, people: Sequence[Due], attempt: Attempt) -> tuple[Noted, ...]:
@@ -251,6 +258,11 @@ class Runner:
         if found is not None and not self.pause_reason:
             self.pause(found.title)
             self._paused(found)
+
+
+def _message_id(content: bytes) -> str:
+    found = _MESSAGE_ID.search(content, 0, content.find(b"\r\n\r\n") + 2)
+    return found[1].decode("utf-8", "replace").strip()[:_LONGEST_ID] if found else ""
 
 
 def _envelope(job: Job, people: Sequence[Due], content: bytes) -> Envelope:

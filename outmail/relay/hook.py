@@ -1,0 +1,105 @@
+"""Runs the admin's command for an alert: without a shell, within a time, its output bounded.
+
+It gets nothing of the relay's own environment but what every program needs: no key, no socket of systemd's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from store.errors import reason
+
+SECONDS = 30.0
+LONGEST = 2000
+"""Bytes of its output that are kept; the rest is read and thrown away."""
+
+_LAST_WORDS_SECONDS = 1.0
+"""For what it printed just before its end."""
+
+_PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "XDG_RUNTIME_DIR")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How it ended: `why` completes "the command …", "" where all is well; `output` is raw."""
+
+    why: str
+    output: str = ""
+
+
+class _Child(asyncio.SubprocessProtocol):
+    """Hears of the command's output and of its end, the one without the other."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.kept = bytearray()
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self.said_all: asyncio.Future[None] = loop.create_future()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """It printed something."""
+        self.kept += data[: LONGEST - len(self.kept)]
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        """It closed its output, or its stdin, which it need not read."""
+        if fd == 1 and not self.said_all.done():
+            self.said_all.set_result(None)
+
+    def process_exited(self) -> None:
+        """It ended; what it left in the background may hold its output open."""
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
+async def run(
+    argv: Sequence[str], stdin: bytes, variables: Mapping[str, str], seconds: float = SECONDS
+) -> Ended:
+    """Run it in a session of its own; after `seconds` it is killed, with all that it started there."""
+    env = {"PATH": _PATH, **{name: os.environ[name] for name in _PASSED_ON if name in os.environ}}
+    try:
+        transport, child = await asyncio.get_running_loop().subprocess_exec(
+            _Child,
+            *argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**env, **variables},
+            cwd="/",
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        words = reason(error) if isinstance(error, OSError) else str(error)
+        return Ended(f"could not be started: {words}")
+    try:
+        async with asyncio.timeout(seconds):
+            _feed(transport, stdin)
+            await asyncio.shield(child.ended)
+        await asyncio.wait([child.said_all], timeout=_LAST_WORDS_SECONDS)
+    except TimeoutError:
+        return Ended(f"was ended after {seconds:g} s", _decoded(child.kept))
+    finally:
+        if not child.ended.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(transport.get_pid(), signal.SIGKILL)
+            await asyncio.shield(child.ended)  # so that it is reaped
+        transport.close()
+    code = transport.get_returncode()
+    return Ended("" if code == 0 else f"ended with exit code {code}", _decoded(child.kept))
+
+
+def _feed(transport: asyncio.SubprocessTransport, data: bytes) -> None:
+    pipe = transport.get_pipe_transport(0)
+    if isinstance(pipe, asyncio.WriteTransport):
+        pipe.write(data)
+        pipe.write_eof()
+
+
+def _decoded(kept: bytearray) -> str:
+    return kept.decode("utf-8", "replace").strip()

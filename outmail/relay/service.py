@@ -1,0 +1,279 @@
+"""The relay as a whole: opens the queue, the doors and the sockets, sends what waits, and ends in good order.
+
+One at a time on a queue. Whatever a client was told was taken is in the queue when it ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from outmail.engine.control import SOCKET
+from outmail.engine.errors import EngineError, Refusal
+from outmail.engine.relay_status import RelayStatus
+from outmail.engine.workspace import Workspace
+from outmail.relay import notify
+from outmail.relay.access import MAILDROP, SUBMIT, Access
+from outmail.relay.alerts import Alert, Alerts
+from outmail.relay.control import Control
+from outmail.relay.doors import activated_sockets, door, listeners, may_send
+from outmail.relay.intake import Intake
+from outmail.relay.lanes import Lanes
+from outmail.relay.ledger import Ledger, ended
+from outmail.relay.listener import Listener
+from outmail.relay.steer import Steer
+from outmail.relay.submission import Submission, collect_drops
+from outmail.relay.users import Users
+from outmail.version import VERSION
+from store.errors import ErrorKind, StoreError
+from store.problems import SettingsInvalid
+from store.relay_settings import Relay
+from store.spool import Spool
+
+log = logging.getLogger(__name__)
+
+DROP_SECONDS = 1.0
+"""Between two looks into the maildrop; sendmail drops there only while the relay does not answer."""
+TIDY = timedelta(hours=1)
+KEEP_DEAD = timedelta(days=14)
+KEEP_HISTORY = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says: addresses that take the place of the listeners of the settings."""
+
+    listen: tuple[str, ...] = ()
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+class Service:
+    """One relay on one home. `run` serves until `stop` is called."""
+
+    def __init__(self, workspace: Workspace, options: Options, now: Callable[[], datetime] = utc_now) -> None:
+        self.workspace = workspace
+        self.listeners: list[Listener] = []
+        self._options = options
+        self._now = now
+        self._began = now()
+        self._stop = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._activated: dict[str, socket.socket] = {}
+
+    @property
+    def settings(self) -> Relay:
+        """The relay's settings."""
+        return self.workspace.settings.relay or Relay()
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """UTC."""
+        return self._now
+
+    def reload_soon(self) -> None:
+        """Read the settings anew (SIGHUP); what goes wrong is in the log."""
+        self._begin(self._reload_logged())
+
+    async def _reload_logged(self) -> None:
+        try:
+            await self.reload()
+        except (StoreError, SettingsInvalid) as error:
+            log.error("the settings were not read anew, the old ones stay: %s", error)
+
+    def stop(self) -> None:
+        """End: what is under way gets its time, the rest stays in the queue."""
+        self._stop.set()
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve. Raises StoreError and EngineError where it cannot begin."""
+        paths = self.workspace.paths
+        self.hostname = self.settings.hostname or socket.gethostname() or "localhost"
+        async with contextlib.AsyncExitStack() as closing:
+            spool = await Spool.open(paths.spool, "outmail relay", self._now(), tell=self._told)
+            self.spool = spool
+            closing.push_async_callback(lambda: spool.close(self._now()))
+            self.ledger = Ledger(self.workspace.history, self._now)
+            closing.push_async_callback(self.ledger.write)
+            self._begin(self.ledger.run())
+            closing.push_async_callback(self._end_tasks)
+            self.alerts = Alerts(self.settings.alerts)
+            closing.push_async_callback(self.alerts.close)
+            self.lanes = Lanes(self)
+            closing.push_async_callback(self._stop_lanes)
+            await self._open(closing)
+            self._begin(self._watch_drops())
+            self._begin(self._tidy())
+            self._begin(self._watchdog())
+            for listener in self.listeners:
+                log.info("listening on %s", ", ".join(listener.addresses))
+            notify.notify(READY="1", STATUS=f"listening on {', '.join(self._addresses())}")
+            ready()
+            await self._stop.wait()
+            log.info("ending: what is under way gets %s s", self.settings.stop_seconds)
+            notify.notify(STOPPING="1")
+
+    async def _open(self, closing: contextlib.AsyncExitStack) -> None:
+        """The doors and sockets: mail comes in from here on."""
+        paths = self.workspace.paths
+        self._access = access = Access(self.settings.access, os.geteuid())
+        access.prepare(paths)
+        self._activated = activated_sockets(os.environ)
+        intake = self.lanes.intake("")
+        control = Control(paths.run / SOCKET, access, Steer(self).commands, *access.control_mode)
+        await control.open()
+        closing.push_async_callback(control.close)
+        await self._collect(intake)
+        self._submission = submission = Submission(
+            paths.run / SUBMIT, intake, self.spool, access.may_send, *access.submission_mode
+        )
+        await submission.open()
+        closing.push_async_callback(submission.close)
+        await self._listen()
+        closing.push_async_callback(self._hang_up)
+
+    async def _listen(self) -> None:
+        for settings in listeners(self.settings, self._options.listen, self._activated):
+            where, rules = door(settings, self.hostname, self._activated)
+            users = Users(settings.users)
+            intake = self.lanes.intake(settings.profile or "")
+            listener = Listener(where, rules, intake, users.check, may_send(settings))
+            try:
+                await listener.open()
+            except OSError as error:
+                raise _cannot_listen(settings.listen, error) from error
+            self.listeners.append(listener)
+
+    async def _hang_up(self) -> None:
+        closing, self.listeners = self.listeners, []
+        await asyncio.gather(*(listener.close() for listener in closing))
+
+    async def _stop_lanes(self) -> None:
+        await self.lanes.stop(float(self.settings.stop_seconds))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            await ended(task)
+
+    # What goes on beside the mail.
+
+    @property
+    def _maildrop(self) -> Path:
+        return self.workspace.paths.spool / MAILDROP
+
+    async def _collect(self, intake: Intake) -> None:
+        try:
+            found = await collect_drops(self._maildrop, self.spool, intake, self._now())
+        except StoreError as error:
+            log.warning("the maildrop was not collected: %s", error)
+            return
+        for refused in found.refused:
+            self._told(refused)
+
+    async def _watch_drops(self) -> None:
+        folder, seen = self._maildrop, -1
+        while True:
+            await asyncio.sleep(DROP_SECONDS)
+            with contextlib.suppress(OSError):
+                changed = folder.stat().st_mtime_ns
+                if changed != seen:
+                    seen = changed
+                    await self._collect(self._submission.intake)
+
+    async def _tidy(self) -> None:
+        while True:
+            now = self._now()
+            try:
+                await self.spool.forget_dead(now - KEEP_DEAD)
+                await asyncio.to_thread(self.workspace.history.forget, now - KEEP_HISTORY)
+            except StoreError as error:
+                log.warning("old entries were not removed: %s", error)
+            await asyncio.sleep(TIDY.total_seconds())
+
+    async def _watchdog(self) -> None:
+        seconds = notify.watchdog_seconds()
+        while seconds is not None:
+            notify.notify(WATCHDOG="1")
+            await asyncio.sleep(seconds)
+
+    def _told(self, error: StoreError) -> None:
+        """What went wrong in the queue that is nobody's answer."""
+        kind = "disk-full" if error.kind is ErrorKind.FULL else "queue-damaged"
+        self.alerts.raise_(Alert(kind, "", error.what, error.why, error.remedy, self._now()))
+
+    # Steering.
+
+    async def reload(self) -> None:
+        """Read the settings anew; mail takes them at once. Raises StoreError where they cannot be read.
+
+        Listeners that are no more are closed, new ones opened; where one cannot be opened, that is told
+        and the others serve.
+        """
+        async with self._reloading:
+            notify.reloading()
+            before = (self.settings, self.workspace.snapshot.revision)
+            try:
+                await asyncio.to_thread(self.workspace.reload)
+                saved = self.workspace.snapshot.revision != before[1]
+                if self.settings != before[0]:
+                    await self._reopen()
+                await self.lanes.reload(saved=saved)
+            finally:
+                notify.notify(READY="1", STATUS=f"listening on {', '.join(self._addresses())}")
+            log.info("the settings were read anew")
+
+    async def _reopen(self) -> None:
+        await self.alerts.close()
+        self.alerts = Alerts(self.settings.alerts)
+        self._submission.intake = self.lanes.intake("")
+        await self._hang_up()
+        try:
+            self._access.renew(self.settings.access)
+            self._access.prepare(self.workspace.paths)
+            await self._listen()
+        except (EngineError, StoreError) as error:
+            log.error("%s: %s; %s", error.what, error.why, error.remedy)
+            self.alerts.raise_(Alert("cannot-listen", "", error.what, error.why, error.remedy, self._now()))
+
+    def status(self) -> RelayStatus:
+        """For people."""
+        return RelayStatus(
+            running=True,
+            listening=tuple(self._addresses()),
+            since=self._began,
+            process=os.getpid(),
+            version=VERSION,
+            pause=self.lanes.pause,
+            routes=self.lanes.status(),
+            counts=self.spool.counts(),
+            rate=self.ledger.rate,
+        )
+
+    def _addresses(self) -> Sequence[str]:
+        return [address for listener in self.listeners for address in listener.addresses]
+
+
+def _cannot_listen(where: str, error: OSError) -> EngineError:
+    words = (error.strerror or str(error)).lower()
+    port = where.rpartition(":")[2]
+    remedy = f"see who has it: ss -ltnp 'sport = :{port}'; or choose another with --listen HOST:PORT"
+    if isinstance(error, PermissionError):
+        remedy = (
+            "ports below 1024 are root's: start it as a service with socket activation, "
+            "or choose another with --listen 127.0.0.1:2525"
+        )
+    return EngineError(Refusal.SETTINGS, f"the relay cannot listen on {where}", words, remedy)

@@ -1,0 +1,139 @@
+"""A saved profile becomes a route for a stream of mails: its servers, then those of its failover profile.
+
+A mail that goes out by another profile than its own leaves under that profile's sender policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from outmail.diagnosis.finding import Finding
+from outmail.diagnosis.match import diagnose
+from outmail.engine import sender_policy, wiring
+from outmail.engine.climb import Climb
+from outmail.engine.errors import EngineError
+from outmail.engine.failover import Standing
+from outmail.engine.route import Place, Route
+from outmail.engine.sender_policy import Unfit
+from outmail.engine.tokens import Tokens
+from store.profiles import Profile, Settings
+from transports.base import (
+    Cause,
+    Envelope,
+    Failure,
+    Receipt,
+    Scope,
+    StepName,
+    Transport,
+    TransportError,
+    Verdict,
+)
+from transports.trace import Trace
+
+_END = b"\r\n\r\n"
+
+
+class Ways:
+    """The servers of one profile and of its failover profile, ready to be connected to.
+
+    Raises EngineError where this version cannot use the profile. A failover profile that it cannot use
+    is left out, and `warning` says so.
+    """
+
+    def __init__(self, name: str, settings: Settings, tokens: Tokens) -> None:
+        self.name = name
+        self.warning = ""
+        self._profiles = settings.profiles
+        self._tokens = tokens
+        self._candidates = {
+            Place(name, candidate.label, candidate.address): candidate
+            for candidate in wiring.candidates(name, settings.profiles[name])
+        }
+        failover = settings.profiles[name].failover
+        other = failover.profile if failover else None
+        if other and other in settings.profiles:
+            try:
+                found = wiring.candidates(other, settings.profiles[other])
+            except EngineError as error:
+                self.warning = f"its failover profile is of no use: {error.why}"
+            else:
+                self._candidates |= {Place(other, c.label, c.address): c for c in found}
+
+    @property
+    def profile(self) -> Profile:
+        """The profile itself."""
+        return self._profiles[self.name]
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """In order, the primary first."""
+        return tuple(self._candidates)
+
+    def route(self, now: Callable[[], datetime], moved: Callable[[Standing, Standing], None]) -> Route:
+        """A route over them; nothing is connected yet."""
+        failover = self.profile.failover
+        automatic = failover is not None and failover.failback == "automatic"
+        return Route(self.places, self.connect, now, automatic=automatic, moved=moved)
+
+    @asynccontextmanager
+    async def connect(self, place: Place) -> AsyncIterator[Transport]:
+        """Open a server and sign in. Raises TransportError."""
+        profile = self._profiles[place.profile]
+        climb = Climb(place.profile, profile, self._candidates[place], lambda _step: None, self._tokens)
+        async with climb.connected() as way:
+            yield way if place.profile == self.name else _Borrowed(way, profile)
+
+    def explain(self, failure: Failure, place: Place) -> Finding:
+        """What a failure at one of the servers means."""
+        server = self._candidates[place].server
+        return diagnose(failure, wiring.context(place.profile, self._profiles[place.profile], server))
+
+
+class _Borrowed:
+    """Another profile's way out: what it sends is from that profile's address, as its policy says."""
+
+    def __init__(self, way: Transport, profile: Profile) -> None:
+        self._way = way
+        self._profile = profile
+
+    @property
+    def address(self) -> str:
+        """See Transport."""
+        return self._way.address
+
+    async def open(self, trace: Trace) -> None:
+        """See Transport."""
+        await self._way.open(trace)
+
+    async def authenticate(self, trace: Trace) -> None:
+        """See Transport."""
+        await self._way.authenticate(trace)
+
+    async def probe(self, sender: str, recipient: str, trace: Trace) -> None:
+        """See Transport."""
+        await self._way.probe(sender, recipient, trace)
+
+    async def send(self, envelope: Envelope, trace: Trace) -> Receipt:
+        """See Transport."""
+        end = envelope.content.find(_END)
+        headers = envelope.content[: end + 2] if end >= 0 else envelope.content
+        fit = sender_policy.fit(self._profile, envelope.sender, headers)
+        if isinstance(fit, Unfit):
+            raise TransportError(
+                Failure(
+                    StepName.SENDER,
+                    Scope.SENDER,
+                    Verdict.REJECT,
+                    Cause.ANSWER,
+                    enhanced="5.7.1",
+                    words=fit.text,
+                )
+            )
+        content = fit.headers + envelope.content[len(headers) :]
+        return await self._way.send(Envelope(fit.sender, envelope.recipients, content, envelope.dsn), trace)
+
+    async def close(self) -> None:
+        """See Transport."""
+        await self._way.close()
