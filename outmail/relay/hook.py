@@ -62,21 +62,17 @@ async def run(
     argv: Sequence[str], stdin: bytes, variables: Mapping[str, str], seconds: float = SECONDS
 ) -> Ended:
     """Run it in a session of its own; after `seconds` it is killed, with all that it started there."""
-    env = {"PATH": _PATH, **{name: os.environ[name] for name in _PASSED_ON if name in os.environ}}
+    starting = asyncio.create_task(_start(argv, variables))
     try:
-        transport, child = await asyncio.get_running_loop().subprocess_exec(
-            _Child,
-            *argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**env, **variables},
-            cwd="/",
-            start_new_session=True,
-        )
+        transport, child = await asyncio.shield(starting)
     except (OSError, ValueError) as error:
         words = reason(error) if isinstance(error, OSError) else str(error)
         return Ended(f"could not be started: {words}")
+    except asyncio.CancelledError:
+        # Cancelled between fork and pipes, asyncio would wait for them for ever: so it starts, and ends.
+        with contextlib.suppress(OSError, ValueError):
+            await _end(*await starting)
+        raise
     try:
         async with asyncio.timeout(seconds):
             _feed(transport, stdin)
@@ -85,13 +81,34 @@ async def run(
     except TimeoutError:
         return Ended(f"was ended after {seconds:g} s", _decoded(child.kept))
     finally:
-        if not child.ended.done():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(transport.get_pid(), signal.SIGKILL)
-            await asyncio.shield(child.ended)  # so that it is reaped
-        transport.close()
+        await _end(transport, child)
     code = transport.get_returncode()
     return Ended("" if code == 0 else f"ended with exit code {code}", _decoded(child.kept))
+
+
+async def _start(
+    argv: Sequence[str], variables: Mapping[str, str]
+) -> tuple[asyncio.SubprocessTransport, _Child]:
+    env = {"PATH": _PATH, **{name: os.environ[name] for name in _PASSED_ON if name in os.environ}}
+    return await asyncio.get_running_loop().subprocess_exec(
+        _Child,
+        *argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**env, **variables},
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+async def _end(transport: asyncio.SubprocessTransport, child: _Child) -> None:
+    """Kill it where it still runs, with all that it started; then it is reaped."""
+    if not child.ended.done():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(transport.get_pid(), signal.SIGKILL)
+        await asyncio.shield(child.ended)
+    transport.close()
 
 
 def _feed(transport: asyncio.SubprocessTransport, data: bytes) -> None:
