@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +18,7 @@ from textual.widget import Widget
 
 from tui.desk import Desk, wall_clock
 from tui.engine import HEAVY, DemoSession, Engine, RealEngine, WorkspaceLike
+from tui.helm import LOOK_EACH, Helm, RelayNews, RelayTold
 from tui.screens.frame import Frame
 from tui.theme import CALM, FEW, PlainLetters, few_colours, needs_ascii
 
@@ -42,6 +44,7 @@ _KEY_NAMES = {
 
 
 LATER = (
+    "tui.screens.queue",
     "tui.screens.check",
     "tui.screens.sample",
     *HEAVY,
@@ -92,6 +95,9 @@ class OutmailApp(App[int]):
         self._demo = demo
         self._engine = engine
         self._now = now
+        self._helm: Helm | None = None
+        self._look_now = asyncio.Event()
+        self.relay_news = RelayNews()
         self._letters = PlainLetters(enabled=needs_ascii(os.environ))
         self.register_theme(CALM)
         self.register_theme(FEW)
@@ -130,12 +136,52 @@ class OutmailApp(App[int]):
             self.failed_to_open = error
             self.exit()
             return
-        desk = Desk(workspace, self._engine or RealEngine(), self._demo, self._now)
+        engine = self._engine or RealEngine()
+        self._helm = Helm(engine, workspace.paths, lambda: workspace.settings.profiles)
+        desk = Desk(workspace, engine, self._helm, self._demo, self._now)
         await self.push_screen(HomeScreen(desk))
+        self.run_worker(self._watch_relay(self._helm), group="relay")
         if self._engine is None:
             # While the admin reads, so that the first key does not wait for it.
             for module in LATER:
                 await asyncio.to_thread(importlib.import_module, module)
+
+    def clock(self) -> datetime:
+        """The local time."""
+        return self._now()
+
+    def look_at_relay(self) -> None:
+        """See at once how the relay stands: something was just done, or somebody wants to know."""
+        self._look_now.set()
+
+    async def _watch_relay(self, helm: Helm) -> None:
+        """Tell the screens whenever the relay stands otherwise than before; nothing is drawn else."""
+        while True:
+            closely = self._look_now.is_set()
+            self._look_now.clear()
+            news = await helm.look(closely=closely)
+            if news != self.relay_news:
+                self.relay_news = news
+                for screen in self.screen_stack:
+                    screen.post_message(RelayTold(news))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look_now.wait(), LOOK_EACH)
+
+    def on_settings_saved(self) -> None:
+        """Let a running relay take what was saved, so that waiting mail goes by the new settings."""
+        if self._helm is not None:
+            self.run_worker(self._tell_relay(self._helm), group="relay-reload")
+
+    async def _tell_relay(self, helm: Helm) -> None:
+        from tui.said import Expected, trouble
+        from tui.screens.dialogs import TroubleDialog
+
+        try:
+            if await helm.read_settings_anew():
+                self.notify("The relay uses the new settings now.", markup=False)
+        except Expected as error:
+            self.push_screen(TroubleDialog(trouble(error)))
+        self.look_at_relay()
 
     def get_key_display(self, binding: Binding) -> str:
         """Keys by the words printed on them."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tui.engine import DemoSession, Engine, WorkspaceLike
+from tui.helm import Helm
 
 if TYPE_CHECKING:
     from outmail.engine.report import CheckReport
@@ -32,6 +33,7 @@ class Desk:
 
     workspace: WorkspaceLike
     engine: Engine
+    helm: Helm
     demo: DemoSession | None = None
     now: Callable[[], datetime] = wall_clock
     checks: dict[str, Checked] = field(default_factory=dict)

@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from outmail.diagnosis.finding import Finding
     from outmail.engine.report import CheckReport, SendReport, Watch
     from outmail.engine.signin import Event, SignedIn, Way
+    from outmail.engine.steering import Steering
     from outmail.engine.tokens import Tokens
     from store.changes import Change
     from store.history import Entry
     from store.paths import Paths
     from store.profiles import Profile, Settings
+    from store.spool_shapes import LastError
     from store.tokens import Token
     from store.vault import Snapshot
     from transports.base import Failure, StepName
+    from tui.helm import Profiles
 
     SaveSignIn = Callable[[Profile, Token], None]
     """Keeps what a sign-in changed of its profile; blocks, raises StoreError or SettingsInvalid."""
@@ -72,6 +75,18 @@ class Engine(Protocol):
 
     def explain(self, name: str, profile: Profile, failure: Failure) -> Finding:
         """What a failed sign-in means, and what to do."""
+        ...
+
+    def remember(self, name: str, profile: Profile | None, error: LastError) -> Finding | None:
+        """What an error means that the queue kept; None where nobody knows."""
+        ...
+
+    def relay_runs(self, paths: Paths) -> bool:
+        """Whether a relay runs on this home; blocks. Raises StoreError where this user may not ask it."""
+        ...
+
+    def steer(self, paths: Paths, profiles: Profiles) -> Steering:
+        """The running relay, else the queue on the disk; blocks. Raises StoreError."""
         ...
 
 
@@ -331,6 +346,24 @@ class RealEngine:
         from outmail.engine.wiring import context
 
         return diagnose(failure, context(name, profile))
+
+    def relay_runs(self, paths: Paths) -> bool:
+        """See Engine."""
+        from outmail.engine.steering import runs
+
+        return runs(paths)
+
+    def steer(self, paths: Paths, profiles: Profiles) -> Steering:
+        """See Engine."""
+        from outmail.engine.idle_queue import steer
+
+        return steer(paths, profiles=profiles)
+
+    def remember(self, name: str, profile: Profile | None, error: LastError) -> Finding | None:
+        """See Engine."""
+        from outmail.engine.remembered import explain
+
+        return explain(name, profile, error)
 
 
 class _Plan:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from outmail.diagnosis.finding import Finding
-from outmail.engine import signin
+from outmail.engine import remembered, signin
 from outmail.engine.report import (
     CheckReport,
     Progress,
@@ -25,11 +25,13 @@ from outmail.engine.signin import Event, Way
 from outmail.engine.tokens import Tokens
 from store.changes import Change, compare
 from store.errors import StoreError
-from store.history import DeliveredTo, Delivery, Entry
+from store.history import DeliveredTo, Delivery, Entry, Happening
 from store.paths import Paths
 from store.profiles import Auth, Failover, Profile, Proxy, Security, Server, Settings, Smtp, Tls
+from store.spool_shapes import LastError
 from store.tokens import MemoryShelf
 from store.vault import Snapshot
+from tests.tui.relay import FakeRelay
 from tests.tui.signing_in import NO_CONSENT, NOON, SECRET, FakeSignIn, Script, oauth_profile
 from transports.base import Cause, Failure, Scope, Status, Step, StepName, Verdict
 
@@ -192,6 +194,19 @@ class FakeEngine:
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     failure: Failure = FAILURE
     script: Script = field(default_factory=Script)
+    relay: FakeRelay = field(default_factory=FakeRelay)
+
+    def remember(self, name: str, profile: Profile | None, error: LastError) -> Finding | None:
+        """As the catalogue has it."""
+        return remembered.explain(name, profile, error)
+
+    def relay_runs(self, paths: Paths) -> bool:
+        """By script."""
+        return self.relay.relay_runs(paths)
+
+    def steer(self, paths: Paths, profiles: Callable[[], object]) -> FakeRelay:
+        """By script."""
+        return self.relay.steer(paths, profiles)
 
     async def plan(self, name: str, profile: Profile, which: str) -> list[Plan]:
         """Every server, or one."""
@@ -321,6 +336,13 @@ def entries() -> list[Entry]:
             changes=(
                 Change("profiles.support.smtp.host", "old.example.org", "smtp.example.org"),
                 Change("profiles.support.auth.password", "(secret)", "(secret)"),
+            ),
+        ),
+        Entry(NOON, event=Happening(NOON, "ada", "paused delivery", "support")),
+        Entry(
+            NOON,
+            event=Happening(
+                NOON, "", "mail goes through alternate smtp2.example.org:465: connection refused", "support"
             ),
         ),
     ]

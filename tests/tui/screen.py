@@ -97,11 +97,12 @@ async def opened(
     demo: bool = False,
     size: Size = SMALL,
     demo_session: FakeDemo | None = None,
+    notices: bool = False,
 ) -> AsyncIterator[Terminal]:
-    """The program, opened at home."""
+    """The program, opened at home; with `notices` also what it says in passing is on the screen."""
     session = demo_session or (FakeDemo() if demo else None)
     app = OutmailApp(
         workspace or FakeWorkspace(), demo=session, engine=engine or FakeEngine(), now=lambda: NOON
     )
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=notices) as pilot:
         yield Terminal(pilot)

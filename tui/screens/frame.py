@@ -1,4 +1,4 @@
-"""The frame of every screen: where you are above, the keys below, the same keys for help and back."""
+"""The frame of every screen: where you are and what must not be overlooked above, the keys below."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from typing import ClassVar, TypeVar
 
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
-from tui.widgets.banner import PRACTICE, KeyBar, TitleBar
+from tui.helm import RelayNews, RelayTold, Watching
+from tui.relay_words import banner
+from tui.widgets.banner import PRACTICE, BannerLine, KeyBar, TitleBar
 
 Result = TypeVar("Result")
 
 
 class Frame(Screen[Result]):
     """A whole screen. A subclass names its place and yields its body."""
+
+    AT_HOME: ClassVar[bool] = False  # whether the keys that steer delivery are this screen's
 
     @abstractmethod
     def place(self) -> str:
@@ -39,8 +44,24 @@ class Frame(Screen[Result]):
     def compose(self) -> ComposeResult:
         """Edges and body."""
         yield TitleBar(self.place(), self.aside())
+        yield BannerLine(id="relay-banner")
         yield from self.body()
         yield self.keys()
+
+    @on(events.Mount)
+    def _know_of_relay(self) -> None:
+        """What is known of the relay already."""
+        if isinstance(self.app, Watching):
+            self._tell_banner(self.app.relay_news)
+
+    def on_relay_told(self, message: RelayTold) -> None:
+        """The relay stands otherwise."""
+        self._tell_banner(message.news)
+
+    def _tell_banner(self, news: RelayNews) -> None:
+        if isinstance(self.app, Watching):
+            words = banner(news, self.app.clock(), at_home=self.AT_HOME)
+            self.query_one("#relay-banner", BannerLine).tell(words)
 
 
 class Dialog(ModalScreen[Result]):

@@ -1,4 +1,4 @@
-"""The history: which mails were sent with what answer, and who changed which setting."""
+"""The history: which mails were sent with what answer, who changed or steered what, and each switch."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ _COLUMNS = (
     Column("Detail", 22, grow=3),
 )
 _EMPTY = "Nothing happened yet: no mail was sent from here, and no setting was changed."
+_ITSELF = "outmail itself"
 
 
 class HistoryScreen(Frame[None]):
@@ -79,14 +80,19 @@ class HistoryScreen(Frame[None]):
         rows.show([Row(str(place), _cells(entry)) for place, entry in enumerate(self._entries)])
         if self._entries:
             rows.focus()
+        self._tell_about()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Another entry is selected."""
         event.stop()
+        self._tell_about()
+
+    def _tell_about(self) -> None:
         about = self.query_one("#about", VerticalScroll)
         about.remove_children()
-        if event.option_id is not None:
-            about.mount_all(pairs(_rows(self._entries[int(event.option_id)])))
+        chosen = self.query_one(Rows).selected
+        if chosen is not None:
+            about.mount_all(pairs(_rows(self._entries[int(chosen)])))
 
     def action_leave(self) -> None:
         """Back."""
@@ -101,6 +107,10 @@ def _cells(entry: Entry) -> tuple[str | Content, ...]:
         to = ", ".join(r.recipient for r in mail.recipients)
         what = Content.styled(f"{MARKS[status]} {'sent' if mail.ok else 'not sent'}", COLOURS[status])
         return when, what, mail.profile, f"to {to}" if to else mail.answer
+    if entry.event:
+        what = Content.styled("~ relay", "$text-primary")
+        about = f"{entry.event.profile}: " if entry.event.profile else ""
+        return when, what, entry.event.who or _ITSELF, about + entry.event.what
     fields = ", ".join(c.field.removeprefix("profiles.") for c in entry.changes)
     return when, "~ settings", entry.who, fields
 
@@ -108,6 +118,13 @@ def _cells(entry: Entry) -> tuple[str | Content, ...]:
 def _rows(entry: Entry) -> list[tuple[str, str]]:
     if entry.delivery:
         return _mail_rows(entry.delivery)
+    if entry.event:
+        rows = [
+            ("What", entry.event.what),
+            ("Profile", entry.event.profile),
+            ("Who", entry.event.who or _ITSELF),
+        ]
+        return [(label, text) for label, text in rows if text]
     return [("Changed by", entry.who), *(("Field", str(change)) for change in entry.changes)]
 
 
@@ -118,5 +135,6 @@ def _mail_rows(mail: Delivery) -> list[tuple[str, str]]:
         ("From", mail.sender),
         *((("To" if r.accepted else "Refused"), f"{r.recipient}: {r.answer}") for r in mail.recipients),
         ("Message-ID", mail.message_id),
+        ("Queue id", mail.queue_id),
     ]
     return [(label, text) for label, text in rows if text]

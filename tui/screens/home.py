@@ -1,4 +1,4 @@
-"""Home: the profiles with their state, and a key for everything that can be done with one."""
+"""Home: the relay and the profiles with their state, and a key for everything that can be done with one."""
 
 from __future__ import annotations
 
@@ -9,38 +9,31 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
 from store.vault import SettingsChanged
-from transports.base import Status
+from tui import home_table as table
+from tui import relay_words
 from tui import settings as shown
 from tui import sign_in_words as words
 from tui.desk import Desk
+from tui.helm import RelayTold, SettingsSaved, Watching
 from tui.said import Expected, Trouble, trouble
 from tui.screens.conflict import ConflictDialog
+from tui.screens.delivery import Guard, may_edit, offer_resume, pause_or_resume, reconnect
 from tui.screens.dialogs import ConfirmDialog, TroubleDialog
 from tui.screens.frame import Frame
-from tui.theme import COLOURS, MARKS
 from tui.widgets.banner import BannerLine
 from tui.widgets.finding import pairs
-from tui.widgets.rows import Column, Row, Rows, RowsHead
+from tui.widgets.relay_panel import RelayPanel
+from tui.widgets.rows import Rows, RowsHead
 
 if TYPE_CHECKING:
+    from outmail.engine.relay_status import RelayStatus
     from outmail.engine.tokens import SignInState
-    from store.profiles import Settings
+    from store.profiles import Profile, Settings
 
-_WIDE = 110
-_COLUMNS = (
-    Column("Profile", 12, grow=1),
-    Column("Type", 5),
-    Column("Server", 20, grow=2),
-    Column("Security", 8),
-    Column("Sign-in", 8, from_width=_WIDE),
-    Column("From", 22, grow=1, from_width=_WIDE),
-    Column("Last check", 13),
-)
 _EMPTY = (
     "No profile is set up yet.\n\n"
     "A profile says through which server this machine sends its mail, and as whom.\n\n"
@@ -52,6 +45,7 @@ class HomeScreen(Frame[None]):
     """The first screen once a profile exists."""
 
     CSS_PATH = "home.tcss"
+    AT_HOME = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "enter,c",
@@ -70,6 +64,15 @@ class HomeScreen(Frame[None]):
         Binding("e", "edit", "Edit", id="home.edit", tooltip="Change the selected profile"),
         Binding("d", "default", "Default", id="home.default", tooltip="Use it wherever no profile is named"),
         Binding("r", "remove", "Remove", id="home.remove", tooltip="Remove it; you are asked first"),
+        Binding(
+            "p",
+            "pause",
+            "Pause",
+            id="home.pause",
+            tooltip="Pause delivery, or resume it; mail is still accepted",
+        ),
+        Binding("R", "reconnect", "Reconnect", id="home.reconnect", tooltip="Back to the primary server"),
+        Binding("u", "queue", "Queue", id="home.queue", tooltip="The mail that waits, and for what"),
         Binding("h", "history", "History", id="home.history", tooltip="Mails sent, and settings changed"),
         Binding("f", "faults", "Faults", id="home.faults", tooltip="Break and mend the practice servers"),
         Binding("f5", "reload", "Reload", show=False, id="home.reload", tooltip="Read the settings anew"),
@@ -80,6 +83,7 @@ class HomeScreen(Frame[None]):
         super().__init__()
         self._desk = desk
         self._signed_in: dict[str, SignInState] = {}
+        self._about: tuple[str, list[tuple[str, str]]] = ("", [])
 
     def place(self) -> str:
         """Here."""
@@ -88,19 +92,38 @@ class HomeScreen(Frame[None]):
     def body(self) -> Iterable[Widget]:
         """The table, and all about the selected profile beneath."""
         yield BannerLine(id="attention")
-        rows = Rows(_COLUMNS, id="profiles")
+        yield RelayPanel()
+        rows = Rows(table.columns(live=False), id="profiles")
         yield Vertical(RowsHead(rows), rows, VerticalScroll(id="about", can_focus=False), id="full")
         yield Vertical(Static(_EMPTY, markup=False), id="empty")
 
     def on_mount(self) -> None:
         """Draw what is saved; in an empty home, begin with the wizard."""
+        self._tell_relay()
         self.refresh_profiles()
         if not self._settings.profiles:
             self.call_after_refresh(self.action_new)
 
     def on_screen_resume(self) -> None:
-        """A check may have ended meanwhile."""
+        """A check may have ended meanwhile, and the queue may be another."""
         self.refresh_profiles()
+        if isinstance(self.app, Watching):
+            self.app.look_at_relay()
+
+    def on_relay_told(self, message: RelayTold) -> None:
+        """The relay stands otherwise."""
+        self._tell_relay()
+        self._show_rows()
+        self._tell_about()
+        self.refresh_bindings()
+
+    def _tell_relay(self) -> None:
+        if isinstance(self.app, Watching):
+            self.query_one(RelayPanel).tell(self.app.relay_news, self._desk.now())
+
+    @property
+    def _relay(self) -> RelayStatus | None:
+        return self.app.relay_news.status if isinstance(self.app, Watching) else None
 
     @property
     def _settings(self) -> Settings:
@@ -115,32 +138,30 @@ class HomeScreen(Frame[None]):
         profiles = self._settings.profiles
         self.query_one("#full").display = bool(profiles)
         self.query_one("#empty").display = not profiles
-        rows = self.query_one(Rows)
-        rows.show(
-            [
-                Row(
-                    name,
-                    (
-                        f"* {name}" if name == self._settings.default else f"  {name}",
-                        shown.protocol(profile),
-                        shown.server(profile),
-                        shown.security(profile),
-                        shown.sign_in(profile),
-                        profile.from_address,
-                        self._state(name),
-                    ),
-                )
-                for name, profile in profiles.items()
-            ]
-        )
+        self._show_rows()
         if profiles:
-            rows.focus()
+            self.query_one(Rows).focus()
         self._tell_about()
         self.refresh_bindings()
         if look and any(profile.auth.method == "oauth" for profile in profiles.values()):
             # Not the coroutine itself: one that is replaced before it began would never be awaited.
             looking: Callable[[], Awaitable[None]] = self._look_at_sign_ins
             self.run_worker(looking, group="sign-ins", exclusive=True)
+
+    def _show_rows(self) -> None:
+        live = table.is_live(self._relay)
+        rows = [
+            table.row(
+                name,
+                profile,
+                default=name == self._settings.default,
+                sign_in=self._signed_in.get(name),
+                checked=self._desk.checks.get(name),
+                relay=self._relay if live else None,
+            )
+            for name, profile in self._settings.profiles.items()
+        ]
+        self.query_one(Rows).show(rows, table.columns(live=live))
 
     async def _look_at_sign_ins(self) -> None:
         """In a thread, since they lie on the disk: the profiles are on the screen before."""
@@ -151,16 +172,6 @@ class HomeScreen(Frame[None]):
         self.query_one("#attention", BannerLine).tell(words.banner(found))
         self.refresh_profiles(look=False)
 
-    def _state(self, name: str) -> Content:
-        state = self._signed_in.get(name)
-        if state is not None and words.needs_person(state):
-            return Content.styled(f"{MARKS[Status.WARN]} sign in", COLOURS[Status.WARN])
-        checked = self._desk.checks.get(name)
-        if checked is None:
-            return Content.styled(f"{MARKS[None]} not checked", COLOURS[None])
-        status = Status.PASS if checked.report.ok else Status.FAIL
-        return Content.styled(f"{MARKS[status]} {status.value} {checked.at:%H:%M}", COLOURS[status])
-
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Another profile is selected."""
         event.stop()
@@ -168,21 +179,35 @@ class HomeScreen(Frame[None]):
         self.refresh_bindings()
 
     def _tell_about(self) -> None:
+        """All about the selected profile; drawn only where it differs from what stands there."""
+        name = self._chosen
+        profile = self._settings.profiles.get(name or "")
+        rows = [] if name is None or profile is None else self._about_rows(name, profile)
+        title = f"{name} (default)" if name == self._settings.default else name or ""
+        if (title, rows) == self._about:
+            return
+        self._about = (title, rows)
         about = self.query_one("#about", VerticalScroll)
         about.remove_children()
-        name = self._chosen
-        if name is None or name not in self._settings.profiles:
-            return
-        title = f"{name} (default)" if name == self._settings.default else name
-        about.mount(Static(title, markup=False, classes="about-title"))
-        about.mount_all(pairs(shown.described(self._settings.profiles[name])))
+        if rows:
+            about.mount(Static(title, markup=False, classes="about-title"))
+            about.mount_all(pairs(rows))
+
+    def _about_rows(self, name: str, profile: Profile) -> list[tuple[str, str]]:
+        rows: list[tuple[str, str]] = []
+        relay = self._relay
+        if relay and table.is_live(relay):
+            counts = relay.counts.by_profile.get(name)
+            rows += relay_words.about(relay.route(name), relay.pause, counts, self._desk.now())
+        rows += shown.described(profile)
         if name in self._signed_in:
-            about.mount_all(pairs(words.rows(self._signed_in[name])))
+            rows += words.rows(self._signed_in[name])
         checked = self._desk.checks.get(name)
         if checked and not checked.report.ok:
             found = next((s.finding for s in checked.report.servers if s.finding), None)
             if found:
-                about.mount_all(pairs([("Last check", found.title), ("Do this", found.remedy)]))
+                rows += [("Last check", found.title), ("Do this", found.remedy)]
+        return rows
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that need a profile, or the practice tenant, are there only with one."""
@@ -194,7 +219,9 @@ class HomeScreen(Frame[None]):
         if action == "sign_out":
             state = self._signed_in.get(self._chosen or "")
             return state is not None and state.signed_in_at is not None
-        if action in {"check", "sample", "edit", "default", "remove"}:
+        if action == "reconnect":
+            return self._relay is not None and any(route.away for route in self._relay.routes)
+        if action in {"check", "sample", "edit", "default", "remove", "pause"}:
             return bool(self._settings.profiles)
         return True
 
@@ -254,12 +281,18 @@ class HomeScreen(Frame[None]):
         # Somebody else may have saved since: the wizard shall begin with what is on disk.
         if not await self._read_anew():
             return
+        guard = await may_edit(self.app, self._desk, name) if self._settings.profiles else Guard.EDIT
+        if guard is Guard.CANCEL:
+            return
         await asyncio.to_thread(importlib.import_module, "tui.screens.wizard.screen")
         from tui.screens.wizard.screen import WizardScreen
 
         if name is None or name in self._settings.profiles:
             wizard = WizardScreen(self._desk.workspace, name, self._desk.engine, self._desk.demo)
-            await self.app.push_screen(wizard, self._wizard_done)
+            saved = await self.app.push_screen_wait(wizard)
+            self._wizard_done(saved)
+            if guard is Guard.PAUSED and not saved:
+                await offer_resume(self.app, self._desk, name)
 
     def _wizard_done(self, saved: str | None) -> None:
         if saved:
@@ -294,6 +327,23 @@ class HomeScreen(Frame[None]):
             answered,
         )
 
+    def action_pause(self) -> None:
+        """Pause delivery, or resume it."""
+        if self._chosen:
+            steering = pause_or_resume(self.app, self._desk, self._chosen)
+            self.run_worker(steering, group="steering", exclusive=True)
+
+    def action_reconnect(self) -> None:
+        """Back to the primary server."""
+        if self._chosen:
+            self.run_worker(reconnect(self.app, self._desk, self._chosen), group="steering", exclusive=True)
+
+    def action_queue(self) -> None:
+        """To the mail that waits."""
+        from tui.screens.queue import QueueScreen
+
+        self.app.push_screen(QueueScreen(self._desk))
+
     def action_history(self) -> None:
         """To the history."""
         from tui.screens.history import HistoryScreen
@@ -323,6 +373,7 @@ class HomeScreen(Frame[None]):
             self.app.push_screen(TroubleDialog(trouble(error)))
         else:
             self.notify(done, markup=False)
+            self.app.post_message(SettingsSaved())
             self.refresh_profiles()
             if self._desk.workspace.warning:
                 told = Trouble(

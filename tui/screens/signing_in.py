@@ -1,4 +1,7 @@
-"""Signs a saved profile in over another screen, and signs it out; the engine keeps and saves."""
+"""Signs a saved profile in over another screen, and signs it out; the engine keeps and saves.
+
+The program hears of both, so that a running relay does too.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from textual.app import App
 
 from store.tokens import sharing
 from tui.desk import Desk
+from tui.helm import SettingsSaved
 from tui.said import Expected, trouble
 from tui.screens.dialogs import ConfirmDialog, TroubleDialog
 from tui.screens.sign_in_task import SignInTask
@@ -26,7 +30,10 @@ async def sign_in(app: App[int], desk: Desk, name: str) -> bool:
         saver(workspace, name),
         desk.demo.person if desk.demo else None,
     )
-    return await app.push_screen_wait(SignInScreen(task, desk.engine, desk.now)) is not None
+    done = await app.push_screen_wait(SignInScreen(task, desk.engine, desk.now)) is not None
+    if done:
+        app.post_message(SettingsSaved())
+    return done
 
 
 async def sign_out(app: App[int], desk: Desk, name: str) -> bool:
@@ -47,4 +54,5 @@ async def sign_out(app: App[int], desk: Desk, name: str) -> bool:
     except Expected as error:
         app.push_screen(TroubleDialog(trouble(error)))
         return False
+    app.post_message(SettingsSaved())
     return True

@@ -41,12 +41,15 @@ class BannerLine(Static):
 
     def __init__(self, text: str = "", *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__("", markup=False, id=id)
+        self._told: str | None = None
         self.tell(text)
 
     def tell(self, text: str) -> None:
-        """Show this, after a mark; "" hides the line."""
-        self.display = bool(text)
-        self.update(Content(f"! {text}"))
+        """Show this, after a mark; "" hides the line. The same once more draws nothing."""
+        if text != self._told:
+            self._told = text
+            self.display = bool(text)
+            self.update(Content(f"! {text}"))
 
 
 def key_lines(keys: Iterable[Content], width: int) -> list[Content]:

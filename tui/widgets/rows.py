@@ -43,6 +43,32 @@ class Row:
     cells: tuple[Cell, ...]
 
 
+def line_of(cells: Sequence[Cell], widths: Sequence[int], width: int) -> Content:
+    """The cells side by side, cut and padded to their widths; 0 hides one."""
+    parts = []
+    for room, cell in zip(widths, cells, strict=True):
+        if room:
+            text = cell if isinstance(cell, Content) else Content(cell)
+            parts.append(text.truncate(room, ellipsis=True, pad=True))
+    return Content(" " * _GAP).join(parts).truncate(width)
+
+
+def widths_of(columns: Sequence[Column], width: int, rows: Sequence[Row] = ()) -> list[int]:
+    """Each column's cells: the least, then what its longest cell needs, then a share; 0: hidden."""
+    rooms = [c.width if width >= c.from_width else 0 for c in columns]
+    spare = max(0, width - sum(rooms) - _GAP * (sum(map(bool, rooms)) - 1))
+    growing = [place for place, c in enumerate(columns) if c.grow and rooms[place]]
+    for place in growing:
+        need = max((_cells(row.cells[place]) for row in rows), default=0) - rooms[place]
+        more = min(max(need, 0), spare)
+        rooms[place] += more
+        spare -= more
+    shares = sum(columns[place].grow for place in growing) or 1
+    for place in growing:
+        rooms[place] += spare * columns[place].grow // shares
+    return rooms
+
+
 class RowsHead(Widget):
     """The titles above the columns."""
 
@@ -80,6 +106,8 @@ class Rows(OptionList):
         self.columns = tuple(columns)
         self._rows: tuple[Row, ...] = ()
         self._head: RowsHead | None = None
+        self._drawn: list[Content] = []
+        self._shape: tuple[tuple[Column, ...], list[int]] = (self.columns, [])
 
     def headed_by(self, head: RowsHead) -> None:
         """The titles that follow the widths of these columns."""
@@ -87,38 +115,46 @@ class Rows(OptionList):
 
     def line(self, cells: Sequence[Cell], width: int) -> Content:
         """The cells side by side, cut and padded to the columns that have room."""
-        parts = []
-        for room, cell in zip(self._widths(width), cells, strict=True):
-            if room:
-                text = cell if isinstance(cell, Content) else Content(cell)
-                parts.append(text.truncate(room, ellipsis=True, pad=True))
-        return Content(" " * _GAP).join(parts).truncate(width)
+        return line_of(cells, self._widths(width), width)
 
     def _widths(self, width: int) -> list[int]:
-        """Each column's cells: the least, then what its longest cell needs, then a share; 0: hidden."""
-        rooms = [c.width if width >= c.from_width else 0 for c in self.columns]
-        spare = max(0, width - sum(rooms) - _GAP * (sum(map(bool, rooms)) - 1))
-        growing = [place for place, c in enumerate(self.columns) if c.grow and rooms[place]]
-        for place in growing:
-            need = max((_cells(row.cells[place]) for row in self._rows), default=0) - rooms[place]
-            more = min(max(need, 0), spare)
-            rooms[place] += more
-            spare -= more
-        shares = sum(self.columns[place].grow for place in growing) or 1
-        for place in growing:
-            rooms[place] += spare * self.columns[place].grow // shares
-        return rooms
+        return widths_of(self.columns, width, self._rows)
 
-    def show(self, rows: Sequence[Row]) -> None:
-        """Replace the rows; the selection stays on its row where that is still there."""
-        here = self.selected
+    def show(self, rows: Sequence[Row], columns: Sequence[Column] | None = None) -> None:
+        """Replace the rows, and the columns where given; the selection stays on its row while that is there.
+
+        What is as before is not drawn again: a slow line shall carry the difference alone.
+        """
+        here, before = self.selected, [r.id for r in self._rows]
         self._rows = tuple(rows)
+        self.columns = tuple(columns) if columns is not None else self.columns
+        ids = [r.id for r in self._rows]
+        if ids == before and self.option_count == len(ids):
+            self._draw_again()
+            return
         if self._head:
             self._head.refresh()
-        self.set_options([Option(self.line(r.cells, self._room), id=r.id) for r in self._rows])
+        lines = [self.line(r.cells, self._room) for r in self._rows]
+        self.set_options([Option(line, id=id_) for line, id_ in zip(lines, ids, strict=True)])
+        self._drawn = lines
         if self._rows:
-            ids = [r.id for r in self._rows]
             self.highlighted = ids.index(here) if here in ids else 0
+
+    def _draw_again(self) -> None:
+        """The rows that differ from what is on the screen, and the titles where a column moved."""
+        room = self._room
+        self._head_is_right()
+        for place, row in enumerate(self._rows):
+            line = self.line(row.cells, room)
+            if not line.is_same(self._drawn[place]):
+                self._drawn[place] = line
+                self.replace_option_prompt_at_index(place, line)
+
+    def _head_is_right(self) -> None:
+        shape = (self.columns, self._widths(self._room))
+        if self._head and shape != self._shape:
+            self._head.refresh()
+        self._shape = shape
 
     @property
     def selected(self) -> str | None:
@@ -149,8 +185,7 @@ class Rows(OptionList):
 
     def on_resize(self, event: events.Resize) -> None:
         """Cut the cells anew."""
-        for place, row in enumerate(self._rows):
-            self.replace_option_prompt_at_index(place, self.line(row.cells, self._room))
+        self._draw_again()
 
 
 def _cells(cell: Cell) -> int:

@@ -14,6 +14,7 @@ from textual.widgets import Static
 from outmail.engine import draft_pages as at
 from outmail.engine.draft_pages import Page, page_of
 from tui.engine import DemoSession, Engine, RealEngine, WorkspaceLike
+from tui.helm import SettingsSaved
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.frame import Frame
 from tui.screens.wizard.authentication import AuthenticationPage
@@ -301,6 +302,7 @@ class WizardScreen(Frame[str | None]):
         page = self.query_one(SavePage)
         saved = page.settle() if page.in_conflict else page.save()
         if saved:
+            self.app.post_message(SettingsSaved())
             self.query_one(TitleBar).note = "saved"
             self.set_focus(None)
         self._draw()
