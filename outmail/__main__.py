@@ -1,11 +1,14 @@
 """Starts outmail: answers --version at once, makes sure that our own packages are found, and hands over.
 
-It must never end in a traceback, and must not import anything slow before --version is answered.
+It must never end in a traceback, and must not import anything slow before --version is answered. Under
+the name sendmail it is the sendmail command, which runs once for each mail and has no time to lose.
 """
 
 import sys
 
 OURS = ("tui", "store", "transports")
+SENDMAIL = ("sendmail", "outmail-sendmail", "mailq", "newaliases")
+"""What the program may be called to be the sendmail command."""
 
 
 def main() -> int:
@@ -20,6 +23,10 @@ def main() -> int:
 
             return run(sys.argv[1:])  # which knows how to tell it
         return 0
+    if sys.argv[0].rpartition("/")[2] in SENDMAIL or sys.argv[1:2] == ["sendmail"]:
+        from outmail.sendmail import main as sendmail
+
+        return sendmail(sys.argv[2:] if sys.argv[1:2] == ["sendmail"] else None)
     stray = _stray()
     if stray:
         print(f"outmail: cannot start: {stray[0]}\n  {stray[1]}", file=sys.stderr)
