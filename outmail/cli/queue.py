@@ -172,12 +172,15 @@ def delete(common: Common, mails: tuple[str, ...], yes: bool) -> int:
 
 def _pages(steering: Steering, which: Which, limit: int) -> list[Entry]:
     """At most so many mails, however many a page has."""
+    from outmail.engine.steering import MOST
+
     found: list[Entry] = []
     while len(found) < limit:
-        page = steering.page(which, limit - len(found), found[-1].id if found else None)
-        if not page:
-            break
+        wanted = min(limit - len(found), MOST)
+        page = steering.page(which, wanted, found[-1].id if found else None)
         found += page
+        if len(page) < wanted:
+            break
     return found
 
 

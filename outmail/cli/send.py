@@ -1,4 +1,4 @@
-"""`outmail send`: one mail from the command line, with attachments, sent now."""
+"""`outmail send`: one mail from the command line, with attachments, sent now or through the queue."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ _LARGEST_BODY = 50 * 1024 * 1024  # octets; larger text belongs into an attachme
 @click.option(
     "--server", metavar="WHICH", help="primary, alternate, alternate-2 and so on; else the first that is up."
 )
+@click.option("--queue", "queued", is_flag=True, help="Do not wait for a server: the relay sends it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.pass_obj
 def command(
@@ -41,9 +42,10 @@ def command(
     html_file: str | None,
     attach: tuple[str, ...],
     server: str | None,
+    queued: bool,
     as_json: bool,
 ) -> int:
-    """Send one mail now, through the profile's first server that is up.
+    """Send one mail now, through the profile's first server that is up; or queue it for the relay.
 
     From, Reply-To and the sender's name are those of the profile.
     """
@@ -54,6 +56,8 @@ def command(
 
     if body_file == "-" and html_file == "-":
         raise click.UsageError("--body-file and --html-file cannot both read stdin.")
+    if queued and server:
+        raise click.UsageError("--queue and --server cannot be used together: the relay chooses the server.")
     if not (to or cc or bcc):
         raise click.UsageError("Missing option '--to'.")
     workspace = common.workspace()
@@ -68,6 +72,10 @@ def command(
         attachments=tuple(read_attachment(Path(file)) for file in attach),
     )
     mail = compose(profile, draft)
+    if queued:
+        from outmail.cli.queueing import queue_and_tell
+
+        return queue_and_tell(workspace.paths, profile_name, mail, as_json=as_json)
     return send_and_tell(
         workspace,
         profile_name,

@@ -38,7 +38,8 @@ print(json.dumps([code, sorted(sys.modules)]))
 """
 
 
-def _loaded(home: Path, *argv: str) -> tuple[int, set[str]]:
+def loaded(home: Path, *argv: str) -> tuple[int, set[str]]:
+    """How a command ended, and the modules that it had loaded by then."""
     done = subprocess.run(
         [sys.executable, "-c", _PROBE, json.dumps(argv)],
         env={**CLEAN, "OUTMAIL_HOME": str(home)},
@@ -52,14 +53,15 @@ def _loaded(home: Path, *argv: str) -> tuple[int, set[str]]:
     return code, set(modules)
 
 
-def _tops(modules: set[str]) -> set[str]:
+def tops(modules: set[str]) -> set[str]:
+    """The packages that they are of."""
     return {name.partition(".")[0] for name in modules}
 
 
 def test_version_loads_nothing_heavy(tmp_path: Path) -> None:
-    code, modules = _loaded(tmp_path, "--version")
+    code, modules = loaded(tmp_path, "--version")
     assert code == 0
-    assert not _tops(modules) & (HEAVY | {"tui", "store", "transports"})
+    assert not tops(modules) & (HEAVY | {"tui", "store", "transports"})
     assert {name for name in modules if name.startswith("outmail")} == {
         "outmail",
         "outmail.__main__",
@@ -68,9 +70,9 @@ def test_version_loads_nothing_heavy(tmp_path: Path) -> None:
 
 
 def test_help_loads_click_and_no_layer_below(tmp_path: Path) -> None:
-    code, modules = _loaded(tmp_path, "--help")
+    code, modules = loaded(tmp_path, "--help")
     assert code == 0
-    assert not _tops(modules) & (HEAVY - {"click"} | {"tui", "store"})
+    assert not tops(modules) & (HEAVY - {"click"} | {"tui", "store"})
 
 
 @pytest.mark.parametrize(
@@ -90,14 +92,14 @@ def test_help_loads_click_and_no_layer_below(tmp_path: Path) -> None:
     ],
 )
 def test_commands_without_screens_load_none(tmp_path: Path, argv: Sequence[str]) -> None:
-    _, modules = _loaded(tmp_path, *argv)
-    assert not _tops(modules) & {"textual", "tui", "exchangelib", "msal", "httpx"}
+    _, modules = loaded(tmp_path, *argv)
+    assert not tops(modules) & {"textual", "tui", "exchangelib", "msal", "httpx"}
 
 
 def test_history_needs_no_network_library_and_no_key(tmp_path: Path) -> None:
-    code, modules = _loaded(tmp_path, "history")
+    code, modules = loaded(tmp_path, "history")
     assert code == 0
-    assert not _tops(modules) & {"aiosmtplib", "aiosmtpd", "python_socks"}
+    assert not tops(modules) & {"aiosmtplib", "aiosmtpd", "python_socks"}
 
 
 @pytest.mark.parametrize("name", ["tui", "store", "transports"])
@@ -155,4 +157,4 @@ def test_the_first_frame_needs_neither_settings_nor_engine() -> None:
     done = subprocess.run(
         [sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=True
     )
-    assert not _tops(set(json.loads(done.stdout))) & (HEAVY - {"click", "textual"})
+    assert not tops(set(json.loads(done.stdout))) & (HEAVY - {"click", "textual"})

@@ -47,7 +47,6 @@ def _import(home: Path, text: str = _PLAIN) -> None:
         (["check", "--json", "--nagios"], "together"),
         (["sample"], "Missing argument 'TO'"),
         (["send", "--subject", "x"], "Missing option '--to'"),
-        (["send", "--to", "a@b.c", "--subject", "x", "--queue"], "No such option"),
         (["profile"], "Missing command"),
         (["profile", "frobnicate"], "No such command"),
         (["history", "--limit", "none"], "not a valid integer"),

@@ -131,12 +131,14 @@ def test_common_options_stand_before_or_after(home: Path, tmp_path: Path) -> Non
 
 def test_status_and_an_empty_history(home: Path) -> None:
     status = run(home, "status", "--json")
-    assert status.json == {
-        "relay": {"running": False, "paused": False, "listening": []},
-        "profiles": [],
-        "queue": {"waiting": 0, "sending": 0, "uncertain": 0, "held": 0, "dead": 0},
-        "sent": 0,
+    found = status.json
+    assert {key: found["relay"][key] for key in ("running", "paused", "listening")} == {
+        "running": False,
+        "paused": False,
+        "listening": [],
     }
+    assert found["queue"] == {"waiting": 0, "sending": 0, "uncertain": 0, "held": 0, "dead": 0}
+    assert (found["profiles"], found["sent"]) == ([], 0)
     assert run(home, "history", "--json").json == []
     assert run(home, "profile", "import", "-", stdin=_PLAIN).code == 0
     (profile,) = run(home, "status", "--json").json["profiles"]
@@ -165,6 +167,7 @@ def test_every_command_has_help_with_an_example_within_80_columns() -> None:
         ["profile", n] for n in ("list", "show", "export", "import", "remove", "default", "certificate")
     ]
     commands += [["key", n] for n in ("status", "rotate", "passphrase", "keyfile")]
+    commands += [["queue", n] for n in ("list", "show", "causes", "retry", "hold", "release", "delete")]
     for argv in [[], *commands]:
         shown = runner.invoke(outmail, [*argv, "--help"], prog_name="outmail", terminal_width=80)
         assert shown.exit_code == 0
