@@ -35,6 +35,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Send and look": {
         "relay": ("relay", "The service: takes mail from programs, and sends it."),
         "send": ("send", "Send one mail, now or through the queue."),
+        "sendmail": ("sendmail", "Take a mail on stdin, as programs give it to sendmail."),
         "status": ("status", "Active servers, queue and sign-in state."),
         "history": ("history", "What was sent, and who changed which setting."),
     },
