@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
-from types import MappingProxyType
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType, TracebackType
 
 from transports.base import Failure, Status, Step, StepName, TransportError
 
@@ -56,32 +56,78 @@ class OpenStep:
 
 
 class Trace:
-    """Hands each step to `emit` as running, then as passed, warned or failed, with its seconds."""
+    """Hands each step to `emit` as running, then as passed, warned or failed, with its seconds.
 
-    def __init__(self, emit: Callable[[Step], None], clock: Callable[[], float] = time.monotonic) -> None:
+    Where `emit` is None nobody watches, and nothing is recorded.
+    """
+
+    def __init__(
+        self, emit: Callable[[Step], None] | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._emit = emit
         self._clock = clock
 
-    @asynccontextmanager
-    async def step(self, name: StepName) -> AsyncIterator[OpenStep]:
+    def step(self, name: StepName) -> AbstractAsyncContextManager[OpenStep]:
         """Run a block as the step `name`.
 
         A TransportError that leaves the block makes the step fail with its failure; any other
         exception (a cancelled task too) passes without a verdict, since nothing was proven.
         """
-        step = OpenStep(name)
-        began = self._clock()
-        self._emit(step._value(Status.RUNNING, 0.0))
-        try:
-            yield step
-        except TransportError as error:
+        return _Unwatched(name) if self._emit is None else _Watched(name, self._emit, self._clock)
+
+
+class _Watched:
+    """The block of one step."""
+
+    __slots__ = ("_began", "_clock", "_emit", "_step")
+
+    def __init__(self, name: StepName, emit: Callable[[Step], None], clock: Callable[[], float]) -> None:
+        self._step = OpenStep(name)
+        self._emit = emit
+        self._clock = clock
+        self._began = 0.0
+
+    async def __aenter__(self) -> OpenStep:
+        self._began = self._clock()
+        self._emit(self._step._value(Status.RUNNING, 0.0))
+        return self._step
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        step, seconds = self._step, self._clock() - self._began
+        if isinstance(error, TransportError):
             step.detail = step.detail or error.failure.words
-            self._emit(step._value(Status.FAIL, self._clock() - began, error.failure))
-            raise
-        status = Status.WARN if step.warning else Status.PASS
-        self._emit(step._value(status, self._clock() - began, step.warning))
+            self._emit(step._value(Status.FAIL, seconds, error.failure))
+        elif error is None:
+            status = Status.WARN if step.warning else Status.PASS
+            self._emit(step._value(status, seconds, step.warning))
+
+
+class _MuteStep(OpenStep):
+    """A step that nobody watches."""
+
+    def said(self, who: str, line: str) -> None:
+        """Not kept."""
+
+
+class _Unwatched:
+    """The block of a step that nobody watches; the relay sends thousands."""
+
+    __slots__ = ("_step",)
+
+    def __init__(self, name: StepName) -> None:
+        self._step = _MuteStep(name)
+
+    async def __aenter__(self) -> OpenStep:
+        return self._step
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
 
 
 def silent() -> Trace:
     """A trace nobody watches."""
-    return Trace(lambda _step: None)
+    return Trace(None)

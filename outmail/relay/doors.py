@@ -113,7 +113,7 @@ def may_send(settings: Listener) -> Callable[[Sender], Answer | None]:
         return lambda _sender: None
     patterns = frozenset(pattern.lower() for pattern in settings.senders)
     named = ", ".join(sorted(patterns)[:_TOLD]) + (" and others" if len(patterns) > _TOLD else "")
-    refusal = Answer(550, "5.7.1", f"This sender may not send here; allowed: {named or 'nobody'}")
+    refusal = Answer(550, "5.7.1", f"This sender may not send here; allowed: {named}")
 
     def check(sender: Sender) -> Answer | None:
         if not sender.address:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from outmail.engine import sender_policy
 from outmail.engine.sender_policy import Unfit
@@ -64,6 +65,11 @@ class Given:
     eight_bit: bool = False
     ret: str = ""
     envid: str = ""
+
+
+@lru_cache(maxsize=4)
+def _second(when: datetime) -> str:
+    return email.utils.format_datetime(when)
 
 
 class Refused(Exception):  # noqa: N818 - the name says the state
@@ -203,7 +209,7 @@ class Intake:
 
     def _received(self, given: Given, name: str) -> bytes:
         """RFC 5321, section 4.4."""
-        when = email.utils.format_datetime(given.accepted)
+        when = _second(given.accepted.replace(microsecond=0))
         return (
             f"Received: from {given.client}\r\n"
             f"\tby {self._hostname} with {given.protocol} id {name};\r\n\t{when}\r\n"

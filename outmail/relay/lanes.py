@@ -65,6 +65,7 @@ class Lanes:
             self._stopped,
         )
         self._lanes: dict[str, Lane] = {}
+        self._by_sender: dict[str, str] = {}
         folder = service.workspace.paths.spool
         self._pauses = {
             name: Pause(stopped.since, stopped.who, stopped.why)
@@ -92,8 +93,7 @@ class Lanes:
         name: str | None = asked
         if not name:
             sender = sender.lower()
-            wanted = {route.sender: route.profile for route in self._service.settings.routes}
-            name = wanted.get(sender) or wanted.get(f"@{sender.rpartition('@')[2]}")
+            name = self._by_sender.get(sender) or self._by_sender.get(f"@{sender.rpartition('@')[2]}")
         with contextlib.suppress(KeyError):
             return settings.named(name or None)
         return None
@@ -124,6 +124,7 @@ class Lanes:
     def _arrange(self) -> set[str]:
         """A lane for each profile; returns which have begun anew."""
         settings = self._service.workspace.settings
+        self._by_sender = {route.sender: route.profile for route in self._service.settings.routes}
         for name in set(self._lanes) - set(settings.profiles):
             lane = self._lanes.pop(name)
             lane.leave()
@@ -212,7 +213,7 @@ class Lanes:
         else:
             what, kind, remedy = f"mail goes through the {label} {address} again", "failback", ""
         self._service.ledger.happened("outmail", what, lane.name)
-        self._alert(kind, lane.name, what, then.reason, remedy)
+        self._alert(kind, lane.name, what, "", remedy)
 
     def _stopped(self, lane: Lane, finding: Finding) -> None:
         what = f"delivery has stopped: {finding.title}"

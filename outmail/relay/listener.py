@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from math import inf
 from pathlib import Path
 from typing import cast
 
@@ -167,7 +168,8 @@ class _Connection(asyncio.Protocol):
         self._incoming: Incoming | None = None
         self._peer = ""
         self._timer: asyncio.TimerHandle | None = None
-        self._timed = -1  # the dialogue's progress when the timer was set
+        self._timed = -1  # the dialogue's progress when its time began
+        self._until = inf  # when it is up, by the loop's clock
         self.tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -313,20 +315,32 @@ class _Connection(asyncio.Protocol):
     def _set_timer(self) -> None:
         """A client has so long for its next progress; a byte now and then is none."""
         dialogue = self._dialogue
-        if dialogue is None or (self._timer is not None and dialogue.progress == self._timed):
+        if dialogue is None or dialogue.progress == self._timed:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        loop = asyncio.get_running_loop()
         seconds = dialogue.time_limit
-        if seconds is not None and self._transport is not None and not self._transport.is_closing():
-            self._timed = dialogue.progress
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._late)
+        if seconds is None:  # it waits for us; afterwards its time begins anew
+            self._timed, self._until = -1, inf
+            return
+        self._timed, self._until = dialogue.progress, loop.time() + seconds
+        # One that is set already is too early, and then set again: that is cheaper than to set it anew
+        # with every command.
+        if self._timer is None or self._timer.when() > self._until:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = loop.call_at(self._until, self._late)
 
     def _late(self) -> None:
         self._timer = None
-        if self._dialogue is not None:
-            self._do(self._dialogue.timed_out())
+        if self._dialogue is None or self._transport is None or self._transport.is_closing():
+            return
+        loop = asyncio.get_running_loop()
+        if self._until == inf:
+            return  # the next command sets it
+        if loop.time() < self._until:
+            self._timer = loop.call_at(self._until, self._late)
+            return
+        self._do(self._dialogue.timed_out())
 
 
 def _within(peer: str, networks: Sequence[Network]) -> bool:

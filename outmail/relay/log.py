@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from transports.trace import harmless
 
@@ -27,8 +28,12 @@ class _Plain(logging.Formatter):
         text = _text(record)
         if self._journal:  # sd-daemon(3): the journal adds the time, and takes the priority from here
             return "\n".join(f"<{_priority(record)}>{line}" for line in text.splitlines())
-        when = datetime.fromtimestamp(record.created).astimezone()
-        return f"{when:%Y-%m-%d %H:%M:%S} {record.levelname.lower()}: {text}"
+        return f"{_second(int(record.created))} {record.levelname.lower()}: {text}"
+
+
+@lru_cache(maxsize=4)
+def _second(since: int) -> str:
+    return f"{datetime.fromtimestamp(since).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 class _Json(logging.Formatter):
@@ -51,6 +56,8 @@ def prepare(*, json_log: bool) -> None:
     """Send the log of this process to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if json_log else _Plain(journal="JOURNAL_STREAM" in os.environ))
+    # A mail is a line: what no line shows is not looked up (logging's own way to say so).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)

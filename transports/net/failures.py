@@ -10,8 +10,8 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from types import TracebackType
 
 from transports.base import NOTHING, Cause, Failure, Scope, StepName, TransportError, Verdict
 from transports.trace import harmless
@@ -123,11 +123,28 @@ def from_error(step: StepName, error: BaseException, facts: Mapping[str, str] = 
     return unreachable(step, cause_of(error), words_of(error), facts)
 
 
-@asynccontextmanager
-async def deadline(step: StepName, seconds: float, doing: str) -> AsyncIterator[None]:
+class deadline:  # noqa: N801 - read as `async with deadline(...)`
     """Bound a block: TIMED_OUT after `seconds`; `doing` ends the sentence "no answer … while"."""
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError as error:
-        raise unreachable(step, Cause.TIMED_OUT, f"no answer within {seconds:g} s while {doing}") from error
+
+    __slots__ = ("_doing", "_seconds", "_step", "_timeout")
+
+    def __init__(self, step: StepName, seconds: float, doing: str) -> None:
+        self._step = step
+        self._seconds = seconds
+        self._doing = doing
+        self._timeout = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        late = error if isinstance(error, TimeoutError) else None  # the system's own (ETIMEDOUT) is one too
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError as mine:
+            late = mine
+        if late is not None:
+            words = f"no answer within {self._seconds:g} s while {self._doing}"
+            raise unreachable(self._step, Cause.TIMED_OUT, words) from late
