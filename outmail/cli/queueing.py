@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import getpass
+import os
+import time
 from typing import TYPE_CHECKING
 
 from outmail.cli import say
 from outmail.cli.exits import Exit
 from outmail.engine.control import NotRunning, ask
-from outmail.engine.workspace import whoami
-from store.errors import StoreError, reason, shell
-from store.maildrop import drop
-from store.paths import private_folder
-from store.spool_ids import micros
+from outmail.sendmail_handover import Envelope, NotTaken, hand_in
+from outmail.sendmail_places import Place
+from store.errors import StoreError
 
 if TYPE_CHECKING:
     from outmail.engine.compose import Composed
@@ -20,15 +20,21 @@ if TYPE_CHECKING:
 
 
 def queue_and_tell(paths: Paths, name: str, mail: Composed, *, as_json: bool) -> Exit:
-    """Queue the mail for the profile of this name, and print what became of it."""
+    """Queue the mail for the profile of this name, as sendmail does, and print what became of it."""
+    began = time.monotonic()
+    content = mail.envelope.content
+    people = [(recipient, "", "") for recipient in mail.envelope.recipients]
+    envelope = Envelope(_user(), mail.envelope.sender, people, name)
+    envelope.smtputf8 = (
+        envelope.smtputf8 or not content.isascii()
+    )  # only header fields are, in what we compose
+    envelope.eight_bit = not content.isascii()
+    place = Place(str(paths.run), str(paths.spool), ours=True)
     try:
-        _hand_in(paths, name, mail)
-    except (OSError, StoreError) as error:
-        why = error.why if isinstance(error, StoreError) else reason(error)
-        say.error(
-            "the mail was not queued", why, f"look at it: ls -la {shell(paths.spool)}; then send it again"
-        )
-        return Exit.TRY_LATER
+        queued = hand_in(place, envelope, [content])
+    except NotTaken as error:
+        say.error(error.what, error.why, error.remedy)
+        return Exit(error.code)
     if as_json:
         say.result_json(
             {
@@ -37,16 +43,24 @@ def queue_and_tell(paths: Paths, name: str, mail: Composed, *, as_json: bool) ->
                 "server": None,
                 "address": None,
                 "answer": None,
-                "ms": 0.0,
+                "ms": round((time.monotonic() - began) * 1000, 1),
                 "queued": True,
+                "queue_id": queued,
             }
         )
     else:
-        say.result(f"queued for {name}")
+        say.result(f"queued as {queued}")
         say.result(f"message-id  {mail.message_id}")
     if not _relay_runs(paths):
         say.talk("no relay runs: it is sent once there is one: outmail relay")
     return Exit.OK
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _relay_runs(paths: Paths) -> bool:
@@ -57,22 +71,3 @@ def _relay_runs(paths: Paths) -> bool:
     except StoreError:
         return True  # but it does not talk to this user
     return True
-
-
-def _hand_in(paths: Paths, name: str, mail: Composed) -> None:
-    """By way of the maildrop, which the relay watches. Raises OSError and StoreError."""
-    private_folder(paths.spool)
-    envelope = mail.envelope
-    people = (envelope.sender, *envelope.recipients)
-    drop(
-        paths.spool / "maildrop",
-        whoami(),
-        envelope.sender,
-        [(recipient, "", "") for recipient in envelope.recipients],
-        [envelope.content],
-        micros(datetime.now(UTC)),
-        profile=name,
-        # What we compose is 7bit, but for header fields with letters that only RFC 6532 allows.
-        smtputf8=not (envelope.content.isascii() and all(address.isascii() for address in people)),
-        eight_bit=not envelope.content.isascii(),
-    )
