@@ -18,11 +18,11 @@ def command(common: Common, name: str | None) -> int:
 
     Where the primary is still down, the next mail finds that out and takes the alternate once more.
     """
-    from outmail.engine.idle_queue import IdleQueue
+    from outmail.engine.steering import RunningRelay
 
     with steered(common) as steering:
         found = steering.reconnect(name)
-        idle = isinstance(steering, IdleQueue)
+        idle = not isinstance(steering, RunningRelay)
     if found:
         say.result(f"back to the primary server: {', '.join(found)}")
         say.talk(f"see whether it takes mail: outmail check {found[0]} --server primary")

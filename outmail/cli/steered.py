@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from outmail.engine.steering import Steering
     from store.errors import StoreError
+    from store.paths import Paths
     from store.profiles import Profile
 
 
@@ -21,14 +22,12 @@ if TYPE_CHECKING:
 def steered(common: Common) -> Iterator[Steering]:
     """For a block of the command. Raises StoreError."""
     from outmail.engine.control import NotRunning
-    from outmail.engine.idle_queue import steer
+    from outmail.engine.steering import RunningRelay, runs
     from store.errors import ErrorKind, StoreError
 
-    def profiles() -> Mapping[str, Profile]:
-        return common.workspace(asking=False).settings.profiles
-
+    paths = common.paths()
     try:
-        yield steer(common.paths(), profiles=profiles, tell=_tell)
+        yield RunningRelay(paths) if runs(paths) else _idle(common, paths)
     except NotRunning:
         raise StoreError(
             ErrorKind.LOCKED,
@@ -38,15 +37,24 @@ def steered(common: Common) -> Iterator[Steering]:
         ) from None
 
 
+def _idle(common: Common, paths: Paths) -> Steering:
+    from outmail.engine.idle_queue import IdleQueue  # brings the settings' whole model with it
+
+    def profiles() -> Mapping[str, Profile]:
+        return common.workspace(asking=False).settings.profiles
+
+    return IdleQueue(paths, profiles=profiles, tell=_tell)
+
+
 def _tell(error: StoreError) -> None:
     say.error(error.what, error.why, error.remedy)
 
 
 def without_relay(steering: Steering) -> bool:
     """Whether nothing will be sent by itself, for there is no relay; says so."""
-    from outmail.engine.idle_queue import IdleQueue
+    from outmail.engine.steering import RunningRelay
 
-    idle = isinstance(steering, IdleQueue)
+    idle = not isinstance(steering, RunningRelay)
     if idle:
         say.talk("no relay runs: what is queued is sent once there is one: outmail relay")
     return idle
