@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, SecretStr
 
+from store.fields import Part
 from store.profiles import Settings
 
 HIDDEN = "(secret)"
@@ -43,7 +44,11 @@ def _flat(value: object, at: str = "") -> dict[str, object]:
     if value is None or value == []:
         return {}
     if isinstance(value, BaseModel):
-        parts = [(name, getattr(value, name)) for name in type(value).model_fields]
+        hidden = value.HIDDEN if isinstance(value, Part) else frozenset[str]()
+        parts = [
+            (name, SecretStr(str(part)) if name in hidden and part is not None else part)
+            for name, part in ((name, getattr(value, name)) for name in type(value).model_fields)
+        ]
     elif isinstance(value, dict):
         parts = list(value.items())
     elif isinstance(value, list) and any(isinstance(v, BaseModel) for v in value):

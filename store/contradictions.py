@@ -8,6 +8,7 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from store.contradictions_oauth import sign_in
+from store.contradictions_relay import relay_contradictions
 from store.problems import Problem, SettingsInvalid
 from store.profiles import MOST_PROFILES, PROFILE_NAME, Profile, Security, Settings
 
@@ -88,5 +89,6 @@ def check_whole(settings: Settings) -> None:
             found.append(Problem(f"profiles.{name}.failover.profile", f"there is no profile {other!r}"))
     if settings.default and settings.default not in settings.profiles:
         found.append(Problem("default", f"there is no profile {settings.default!r}"))
+    found += relay_contradictions(settings)
     if found:
         raise SettingsInvalid(found)

@@ -9,7 +9,7 @@ import ipaddress
 import os
 import re
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 import email_validator
@@ -170,6 +170,12 @@ Flag = Annotated[bool, Field(strict=True)]
 
 
 class Part(BaseModel):
-    """A table of the settings; a field that it does not know is a mistake."""
+    """A table of the settings; a field that it does not know is a mistake.
+
+    `HIDDEN` names fields that are text and are shown to nobody all the same: a hash, an address that
+    lets in whoever knows it.
+    """
+
+    HIDDEN: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(extra="forbid", validate_default=False, hide_input_in_errors=True)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_network
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
-from store.fields import Address, Flag, Host, OneLine, Part, WebUrl, address, file_path, host, setting
+from store.fields import Address, Flag, Host, OneLine, Part, address, file_path, host, redirect, setting
 from store.relay_password import Hashed
 
 DEFAULT_LISTEN = "127.0.0.1:2525"
@@ -59,12 +59,15 @@ def password_hash(text: str) -> str:
 
 Networks = Annotated[list[Annotated[str, AfterValidator(network)]], Field(max_length=256)]
 SenderPattern = Annotated[str, AfterValidator(sender)]
+WebHook = Annotated[str, AfterValidator(redirect)]
 FilePath = Annotated[str, AfterValidator(file_path)]
 PasswordHash = Annotated[str, AfterValidator(password_hash), Field(repr=False)]
 
 
 class RelayUser(Part):
     """Somebody who signs in to a listener, with the hash of a password."""
+
+    HIDDEN = frozenset({"password_hash"})
 
     name: OneLine
     password_hash: PasswordHash
@@ -82,7 +85,7 @@ class Listener(Part):
     insecure_auth_without_tls: Flag = False
     users: list[RelayUser] = Field(default_factory=list, max_length=1000)
     networks: Networks | None = None  # loopback alone
-    senders: Annotated[list[SenderPattern], Field(max_length=1000)] | None = None  # any
+    senders: Annotated[list[SenderPattern], Field(min_length=1, max_length=1000)] | None = None  # any
     profile: OneLine | None = None  # the way of all its mail, whoever sends it
     size_limit: Annotated[int, Field(ge=1024, le=1024**3, strict=True)] = 50 * 1024 * 1024  # bytes
     connections: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 200
@@ -96,11 +99,16 @@ class SenderRoute(Part):
     profile: OneLine
 
 
+_Named = TypeVar("_Named", Listener, SenderRoute)
+
+
 class Alerts(Part):
     """Who hears of outages, switches and pauses; never by mail, which may be what is broken."""
 
+    HIDDEN = frozenset({"webhook"})  # Slack's and Teams' let everybody post who knows them
+
     command: list[OneLine] = Field(default_factory=list, max_length=64)  # gets JSON on its stdin
-    webhook: WebUrl | None = None  # gets the same JSON by POST
+    webhook: Annotated[WebHook | None, Field(repr=False)] = None  # gets the same JSON by POST
 
 
 class Access(Part):
@@ -121,3 +129,13 @@ class Relay(Part):
     routes: list[SenderRoute] = Field(default_factory=list, max_length=1000)
     alerts: Alerts | None = None
     access: Access | None = None
+
+    def renamed(self, old: str, new: str) -> Relay:
+        """These settings, with what names the profile `old` naming `new`."""
+        listeners = [_renamed(one, old, new) for one in self.listeners]
+        routes = [_renamed(one, old, new) for one in self.routes]
+        return self.model_copy(update={"listeners": listeners, "routes": routes})
+
+
+def _renamed(one: _Named, old: str, new: str) -> _Named:
+    return one.model_copy(update={"profile": new}) if one.profile == old else one

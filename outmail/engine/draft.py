@@ -308,7 +308,8 @@ class Draft:
                 renamed = other.failover.model_copy(update={"profile": name})
                 profiles[key] = other.model_copy(update={"failover": renamed})
         first = existing.default if existing.default != old or old is None else name
-        return Settings(default=name if default else first, profiles=profiles)
+        relay = existing.relay.renamed(old, name) if existing.relay and old else existing.relay
+        return Settings(default=name if default else first, profiles=profiles, relay=relay)
 
     def rebase(self, begun: Draft, existing: Settings) -> None:
         """Somebody saved meanwhile: take over what they changed and this admin has not touched.
