@@ -113,6 +113,14 @@ def remove(common: Common, name: str, yes: bool) -> int:
             f"take failover.profile out of {users[0]} first: outmail profile export {users[0]}, edit, import",
         )
         return Exit.SETTINGS
+    relay = settings.relay
+    if relay and relay.renamed(name, "") != relay:
+        say.error(
+            f"profile {name} was not removed",
+            "the relay's listeners or routes send by it",
+            "take it out of them first: outmail relay settings, edit, outmail profile import",
+        )
+        return Exit.SETTINGS
     if not yes and asker() and sys.stderr.isatty():
         click.confirm(f"Remove profile {name} with its secrets?", abort=True, err=True)
     left = {n: p for n, p in settings.profiles.items() if n != name}

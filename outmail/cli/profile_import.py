@@ -1,4 +1,4 @@
-"""`outmail profile import FILE`: profiles from TOML, all of them or, when anything is wrong, none."""
+"""`outmail profile import FILE`: settings from TOML, all of the file's or, when anything is wrong, none."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ _LARGEST = 4 * 1024 * 1024  # characters; the store says its own, smaller limit
 def import_file(common: Common, file: str, only_check: bool, only_diff: bool) -> int:
     """Create or replace profiles from FILE (TOML; - is stdin), and print what changed.
 
+    A table [relay] in it replaces the relay's settings as a whole (see outmail relay settings).
     Every problem is named by its field, and nothing is replaced when there is one.
     """
     from store.changes import compare
@@ -51,13 +52,8 @@ def import_file(common: Common, file: str, only_check: bool, only_diff: bool) ->
         say.problems(shown, error.problems, "correct the file and import it again")
         return Exit.SETTINGS
     _hint_at_plain_secrets(text, shown)
-    settings = current.model_copy(
-        update={
-            "profiles": {**current.profiles, **found.profiles},
-            "default": found.default or current.default,
-        }
-    )
-    names = ", ".join(found.profiles) or "no profile"
+    settings = found.joined(current)
+    names = ", ".join([*found.profiles, *(["[relay]"] if found.relay else [])]) or "no profile"
     if only_check:
         say.result(f"{shown} is right: {names}")
         return Exit.OK
@@ -115,13 +111,21 @@ def _hint_at_plain_secrets(text: str, shown: str) -> None:
     """A password that stands in the file stays there, readable, after it was imported."""
     from store.profiles import SECRET_FIELDS
 
-    profiles = tomllib.loads(text).get("profiles", {})
+    given = tomllib.loads(text.removeprefix("\ufeff"))
     plain = [
         f"profiles.{name}.{'.'.join(path)}"
-        for name, profile in profiles.items()
+        for name, profile in given.get("profiles", {}).items()
         for path in SECRET_FIELDS
         if isinstance(_at(profile, path), str)
     ]
+    plain += [
+        f"relay.listeners.{number}.users.{count}.password"
+        for number, listener in enumerate(given.get("relay", {}).get("listeners", ()), 1)
+        for count, user in enumerate(listener.get("users", ()), 1)
+        if isinstance(user.get("password"), str)
+    ]
+    if isinstance(_at(given, ("relay", "alerts", "webhook")), str):
+        plain.append("relay.alerts.webhook")
     if plain:
         say.talk(f"{shown} holds secrets as plain text: {', '.join(plain)}")
         say.talk('  delete them there now, or use { file = "PATH" } or { env = "NAME" }')

@@ -12,6 +12,8 @@ import click
 from outmail.cli import say
 from outmail.cli.exits import Exit
 from outmail.cli.options import Common, OurGroup
+from outmail.cli.relay_hash import hash_command
+from outmail.cli.relay_settings import settings_command
 
 if TYPE_CHECKING:
     from outmail.relay.service import Service
@@ -57,6 +59,10 @@ def command(ctx: click.Context, listen: tuple[str, ...], json_log: bool) -> int:
 
     _run(serve)
     return Exit.OK
+
+
+command.add_command(hash_command)
+command.add_command(settings_command)
 
 
 def _run(work: Callable[[], Coroutine[None, None, None]]) -> None:
