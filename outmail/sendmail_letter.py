@@ -5,7 +5,6 @@ The text of the mail stays as it is; of its header fields only those go that nob
 
 from __future__ import annotations
 
-import binascii
 import os
 
 from outmail.sendmail_addresses import addresses
@@ -167,10 +166,12 @@ def phrase(name: str) -> str:
 
 def _encoded(text: str) -> list[str]:
     """Encoded words of at most 75 characters, none of which divides a character."""
+    from binascii import b2a_base64
+
     words, part = [], ""
     for c in [*text, ""]:
         if not c or len((part + c).encode("utf-8", "replace")) > 42:
-            coded = binascii.b2a_base64(part.encode("utf-8", "replace"), newline=False)
+            coded = b2a_base64(part.encode("utf-8", "replace"), newline=False)
             words.append(f"=?utf-8?b?{coded.decode('ascii')}?=")
             part = ""
         part += c

@@ -49,7 +49,9 @@ def locate(home: str, system: bool, env: Mapping[str, str], uid: int) -> Place:
     """
     chosen = home or env.get("OUTMAIL_HOME", "")
     if chosen:
-        root = os.path.abspath(os.path.expanduser(chosen))  # noqa: PTH100, PTH111
+        # Not abspath: of a link, ".." is another folder than it makes of it.
+        root = os.path.expanduser(chosen).rstrip("/")  # noqa: PTH111
+        root = root if root.startswith("/") else f"{os.getcwd()}/{root}"  # noqa: PTH109
         return Place(f"{root}/run", f"{root}/spool", ours=True)
     state, run = _first(env.get("STATE_DIRECTORY")), _first(env.get("RUNTIME_DIRECTORY"))
     user_run = _first(env.get("XDG_RUNTIME_DIR"))

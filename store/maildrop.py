@@ -7,7 +7,6 @@ A drop is durable when `drop` returns. This file must import little: every run o
 from __future__ import annotations
 
 import os
-import zlib
 
 TYPE_CHECKING = False  # typing would cost more than all of this file
 if TYPE_CHECKING:
@@ -133,6 +132,8 @@ def drop_as(
     name: str, folder: str | os.PathLike[str], header: Mapping[str, object], body: Iterable[bytes]
 ) -> None:
     """Put a mail into the folder under this name of `new_name`, as `drop` does."""
+    from binascii import crc32  # it need not be loaded where the relay takes the mail
+
     where = os.fspath(folder)
     width = len(line_of(header)) + _ROOM
     path, fresh = os.path.join(where, name), os.path.join(where, f"{TEMPORARY}{name}")  # noqa: PTH118
@@ -145,7 +146,7 @@ def drop_as(
         size = crc = 0
         for piece in body:
             _write(handle, piece)
-            size, crc = size + len(piece), zlib.crc32(piece, crc)
+            size, crc = size + len(piece), crc32(piece, crc)
         os.pwrite(handle, line_of({**header, "size": size, "crc": crc}).ljust(width), 0)
         os.fsync(handle)
         os.rename(fresh, path)  # noqa: PTH104

@@ -26,7 +26,9 @@ def prepare_home(tenant: PracticeTenant, home: Path, keys: KeyOptions | None = N
 
 
 def _with_practice(settings: Settings, practice: Settings) -> Settings:
-    return Settings(
-        default=settings.default or practice.default,
-        profiles={**settings.profiles, **practice.profiles},
+    return settings.model_copy(
+        update={
+            "default": settings.default or practice.default,
+            "profiles": {**settings.profiles, **practice.profiles},
+        }
     )

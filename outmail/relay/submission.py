@@ -190,6 +190,8 @@ class Submission:
                 await self._serve(reader, writer)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             return  # gone, or too slow: it drops the mail
+        except asyncio.CancelledError:
+            return  # by `close`; asyncio's streams would log a cancelled task as an error
         except Exception:
             log.exception("the submission socket")  # the client drops the mail
         finally:

@@ -83,7 +83,8 @@ class Ways:
         profile = self._profiles[place.profile]
         climb = Climb(place.profile, profile, self._candidates[place], lambda _step: None, self._tokens)
         async with climb.connected() as way:
-            yield way if place.profile == self.name else _Borrowed(way, profile)
+            own = place.profile == self.name
+            yield way if own and profile.sender_policy == "allow" else _InName(way, profile, own=own)
 
     def explain(self, failure: Failure, place: Place) -> Finding:
         """What a failure at one of the servers means."""
@@ -91,12 +92,17 @@ class Ways:
         return diagnose(failure, wiring.context(place.profile, self._profiles[place.profile], server))
 
 
-class _Borrowed:
-    """Another profile's way out: what it sends is from that profile's address, as its policy says."""
+class _InName:
+    """A way out on which mail leaves as its profile's sender policy says.
 
-    def __init__(self, way: Transport, profile: Profile) -> None:
+    Mail that waited was accepted under the settings of its time, and may belong to another profile; where
+    the profile's address was corrected since, it goes out from the new one.
+    """
+
+    def __init__(self, way: Transport, profile: Profile, *, own: bool) -> None:
         self._way = way
         self._profile = profile
+        self._own = own
 
     @property
     def address(self) -> str:
@@ -117,6 +123,8 @@ class _Borrowed:
 
     async def send(self, envelope: Envelope, trace: Trace) -> Receipt:
         """See Transport."""
+        if self._own and envelope.sender == self._profile.from_address:
+            return await self._way.send(envelope, trace)  # as it was accepted
         end = envelope.content.find(_END)
         headers = envelope.content[: end + 2] if end >= 0 else envelope.content
         fit = sender_policy.fit(self._profile, envelope.sender, headers)
