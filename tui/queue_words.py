@@ -39,15 +39,18 @@ def state_cell(state: State) -> Content:
     return Content.styled(f"{MARKS[look]} {state.value}", COLOURS[look])
 
 
-def mail_cells(entry: Entry, now: datetime) -> tuple[Cell, ...]:
-    """One mail as a line: state, next attempt, to, why, from, profile, size, id."""
+def mail_cells(entry: Entry, now: datetime, *, stands: bool = False) -> tuple[Cell, ...]:
+    """One mail as a line: state, next attempt, to, why, from, profile, size, id.
+
+    `stands` is whether its profile's delivery is paused: then the next attempt is no time of day.
+    """
     left = [r for r in entry.recipients if r.state is not State.SENT]
     dues = [r.due for r in left if r.due is not None]
     line = queue_words.lead(entry)
     more = f" +{len(left) - 1}" if len(left) > 1 else ""
     return (
         state_cell(entry.state),
-        moment(min(dues), now) if dues else "",
+        ("paused" if stands else moment(min(dues), now)) if dues else "",
         (left[0].address if left else "") + more,
         queue_words.why(line) if line else "",
         entry.sender or "(bounce)",
@@ -204,14 +207,13 @@ def group_rows(group: Group, finding: Finding | None) -> list[tuple[str, str]]:
 
 def did(count: int, what: str, nothing: str) -> str:
     """ "3 recipients will be tried now.", or why nothing was changed."""
-    return f"{count} recipient{'' if count == 1 else 's'}: {what}." if count else nothing
+    return f"{count} recipient{'' if count == 1 else 's'} {what}." if count else nothing
 
 
-TRIED = "tried now"
-TRIED_LATER = "tried as soon as delivery goes on: it is paused, and p at home resumes it"
-TRIED_ONCE = "tried as soon as a relay runs: outmail relay"
-HELD = "held until l releases"
-RELEASED = "released"
+TRIED = "will be tried now"
+TRIED_LATER = "will be tried as soon as delivery goes on: it is paused, and p at home resumes it"
+TRIED_ONCE = "will be tried as soon as a relay runs: outmail relay"
+HELD = "will not be sent until l releases them"
 
 
 def ids(entries: Sequence[Entry]) -> Which:

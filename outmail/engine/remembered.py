@@ -24,7 +24,15 @@ def explain(name: str, profile: Profile | None, error: LastError) -> Finding | N
     failure = _failure(error)
     if entry is None or failure is None:
         return None
-    return entry.finding(Case(failure, context(name, profile) if profile else Context(name)))
+    return entry.finding(Case(failure, _context(name, profile, error)))
+
+
+def _context(name: str, profile: Profile | None, error: LastError) -> Context:
+    """The route; with the server that the error is about, where its text begins with one of the profile's."""
+    if profile is None:
+        return Context(name)
+    about = next((s for s in profile.servers if error.text.startswith(f"{s.address}:")), None)
+    return context(name, profile, about)
 
 
 def _failure(error: LastError) -> Failure | None:

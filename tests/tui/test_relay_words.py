@@ -28,16 +28,16 @@ _UNUSABLE = route(unusable="nobody is signed in")
             running(away()),
             True,
             (
-                "support: mail goes through alternate smtp2.example.org:465 since 11:02 (connection refused), "
-                "12 mails. R reconnects to the primary."
+                "support: mail goes through alternate smtp2.example.org:465 since 11:02 (connection refused)"
+                ", 12 mails. R reconnects to the primary."
             ),
         ),
         (
             running(away()),
             False,
             (
-                "support: mail goes through alternate smtp2.example.org:465 since 11:02 (connection refused), "
-                "12 mails. At home, R reconnects to the primary."
+                "support: mail goes through alternate smtp2.example.org:465 since 11:02 (connection refused)"
+                ", 12 mails. At home, R reconnects to the primary."
             ),
         ),
         (
@@ -57,8 +57,8 @@ _UNUSABLE = route(unusable="nobody is signed in")
             running(pause=replace(_BY_ADA, why="the settings are being edited")),
             False,
             (
-                "Delivery is paused since 12:00 by ada (the settings are being edited): mail is accepted and "
-                "waits. At home, p resumes."
+                "Delivery is paused since 12:00 by ada (the settings are being edited): mail is accepted "
+                "and waits. At home, p resumes."
             ),
         ),
         (
@@ -70,8 +70,8 @@ _UNUSABLE = route(unusable="nobody is signed in")
             running(route(pause=_BY_ITSELF)),
             True,
             (
-                "support: delivery stopped since 12:00 (535 5.7.8 Authentication failed): mail is accepted and "
-                "waits. p resumes once it is mended."
+                "support: delivery stopped since 12:00 (535 5.7.8 Authentication failed): mail is accepted "
+                "and waits. p resumes once it is mended."
             ),
         ),
         (

@@ -15,7 +15,7 @@ from textual.widgets import Input, OptionList, Static
 from store.spool_shapes import Entry, State, Which
 from tui import queue_words as words
 from tui.desk import Desk
-from tui.helm import RelayTold
+from tui.helm import RelayTold, Watching
 from tui.screens import queue_deeds as deeds
 from tui.screens.delivery import steered
 from tui.screens.dialogs import Choice, ChooseDialog
@@ -23,7 +23,7 @@ from tui.screens.frame import Frame
 from tui.screens.queue_mail import MailScreen
 from tui.widgets.finding import pairs
 from tui.widgets.long_rows import LongRows, LongRowsHead
-from tui.widgets.rows import Column, Row, Rows, RowsHead
+from tui.widgets.rows import Cell, Column, Row, Rows, RowsHead
 
 if TYPE_CHECKING:
     from outmail.diagnosis.finding import Finding
@@ -114,12 +114,18 @@ class QueueScreen(Frame[None]):
         yield Input(
             placeholder="address, id or answer; Enter goes to the list, Esc ends", id="search", disabled=True
         )
-        mails = LongRows[Entry](_MAILS, lambda m: words.mail_cells(m, self._desk.now()), lambda m: m.id)
+        mails = LongRows[Entry](_MAILS, self._cells, lambda m: m.id)
         yield Vertical(LongRowsHead(_MAILS), mails, id="one-by-one")
         causes = Rows(_CAUSES, id="causes")
         about = VerticalScroll(id="about", can_focus=False)
         yield Vertical(RowsHead(causes), causes, about, id="by-cause")
         yield Vertical(Static("", markup=False), id="empty")
+
+    def _cells(self, mail: Entry) -> tuple[Cell, ...]:
+        relay = self.app.relay_news.status if isinstance(self.app, Watching) else None
+        route = relay.route(mail.profile) if relay else None
+        stands = relay is not None and bool(relay.pause or (route and route.pause))
+        return words.mail_cells(mail, self._desk.now(), stands=stands)
 
     def on_mount(self) -> None:
         """Read it."""

@@ -43,8 +43,8 @@ async def release(app: App[int], desk: Desk, which: Which) -> None:
     """Let what is held be tried."""
     count = await steered(app, desk, lambda s: s.release(which))
     if count is not None:
-        said = f"{words.RELEASED}, {_tried(app, which.profile)}"
-        app.notify(words.did(count, said, "Nothing of it is held."), markup=False)
+        told = words.did(count, _tried(app, which.profile), "Nothing of it is held.")
+        app.notify(f"Released: {told}" if count else told, markup=False)
 
 
 async def delete(app: App[int], desk: Desk, mails: list[MailId]) -> bool:

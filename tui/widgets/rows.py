@@ -82,7 +82,7 @@ class RowsHead(Widget):
     def render(self) -> Content:
         """One line."""
         titles: tuple[Cell, ...] = tuple(c.title for c in self._rows.columns)
-        return self._rows.line(titles, self.content_size.width).stylize("bold $muted")
+        return self._rows.line(titles, self._rows.room).stylize("bold $muted")
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """One line."""
@@ -134,7 +134,7 @@ class Rows(OptionList):
             return
         if self._head:
             self._head.refresh()
-        lines = [self.line(r.cells, self._room) for r in self._rows]
+        lines = [self.line(r.cells, self.room) for r in self._rows]
         self.set_options([Option(line, id=id_) for line, id_ in zip(lines, ids, strict=True)])
         self._drawn = lines
         if self._rows:
@@ -142,7 +142,7 @@ class Rows(OptionList):
 
     def _draw_again(self) -> None:
         """The rows that differ from what is on the screen, and the titles where a column moved."""
-        room = self._room
+        room = self.room
         self._head_is_right()
         for place, row in enumerate(self._rows):
             line = self.line(row.cells, room)
@@ -151,7 +151,7 @@ class Rows(OptionList):
                 self.replace_option_prompt_at_index(place, line)
 
     def _head_is_right(self) -> None:
-        shape = (self.columns, self._widths(self._room))
+        shape = (self.columns, self._widths(self.room))
         if self._head and shape != self._shape:
             self._head.refresh()
         self._shape = shape
@@ -169,7 +169,8 @@ class Rows(OptionList):
                 self.highlighted = place
 
     @property
-    def _room(self) -> int:
+    def room(self) -> int:
+        """The cells that a row has, beside the bar where it scrolls."""
         return max(1, self.scrollable_content_region.width - 2)
 
     def render_line(self, y: int) -> Strip:
