@@ -152,7 +152,7 @@ def test_the_dot_in_any_pieces(pieces: list[bytes]) -> None:
         def __call__(self, _handle: int, _size: int) -> bytes:
             return left.pop(0) if left else b""
 
-    real, os.read = os.read, Stepwise()  # type: ignore[assignment]
+    real, os.read = os.read, Stepwise()
     try:
         found = read_mail(0, dots=False)
     finally:

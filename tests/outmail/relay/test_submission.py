@@ -94,8 +94,7 @@ async def test_names_are_forgotten_when_their_clients_know(
     for _ in range(3):
         await submit(place, header() + framed(MAIL))
     assert place.submission
-    while place.submission._serving:
-        await asyncio.sleep(0)
+    await asyncio.gather(*place.submission._serving)
     names = await place.spool._do(lambda desk: desk.base.execute("SELECT id FROM drops").fetchall())
     assert names == [(kept,)]
 
@@ -137,7 +136,12 @@ async def test_one_that_is_too_large(place: Relay) -> None:
 
 async def test_who_may_not_send_is_told_before_anything_is_read(place: Relay) -> None:
     asked: list[tuple[int, int]] = []
-    place.may_send = lambda uid, gid: bool(asked.append((uid, gid)))
+
+    def refuse(uid: int, gid: int) -> bool:
+        asked.append((uid, gid))
+        return False
+
+    place.may_send = refuse
     told = await submit(place, b"")
     assert (told["code"], told["why"]) == (77, f"{ME} may not hand in mail here")
     assert asked == [(os.geteuid(), os.getegid())]
