@@ -40,7 +40,7 @@ def _import(home: Path, text: str = _PLAIN) -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["relay"], "No such command 'relay'"),
+        (["frobnicate"], "No such command 'frobnicate'"),
         (["signin", "--way", "carrier-pigeon"], "is not one of"),
         (["check", "--colour"], "No such option"),
         (["check", "--server", "third"], "'third' is not one of"),
