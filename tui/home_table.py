@@ -40,7 +40,7 @@ def columns(*, live: bool) -> tuple[Column, ...]:
         Column("Security", 8, from_width=_WIDE if live else 0),
         Column("Sign-in", 8, from_width=_WIDER if live else _WIDE),
         Column("From", 22, grow=1, from_width=_WIDER if live else _WIDE),
-        Column("Mail", 11, from_width=0 if live else _NEVER),
+        Column("Mail", 13, from_width=0 if live else _NEVER),
         Column("Queue", 16, grow=1, from_width=_WIDE if live else _NEVER),
         Column("Last check", 13),
     )

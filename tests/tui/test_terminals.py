@@ -9,11 +9,23 @@ from textual.geometry import Region
 from textual.widget import Widget
 
 from tests.tui.fakes import FakeEngine, FakeWorkspace, entries, two_profiles
+from tests.tui.relay import FakeRelay, running, some_mails
 from tests.tui.screen import SMALL, opened
 from transports.base import StepName
 from tui.theme import few_colours, needs_ascii
 
-_SCREENS = {"home": (), "check": ("enter",), "sample": ("s",), "history": ("h",), "faults": ("f",)}
+_SCREENS = {
+    "home": (),
+    "check": ("enter",),
+    "sample": ("s",),
+    "history": ("h",),
+    "faults": ("f",),
+    "queue": ("u",),
+}
+
+
+def _relay() -> FakeRelay:
+    return FakeRelay(running(), some_mails())
 
 
 @pytest.mark.parametrize(
@@ -44,11 +56,13 @@ def test_which_colours(system: str, no_color: bool, few: bool) -> None:
 async def test_a_linux_console_gets_plain_letters_only(screen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "linux")
     monkeypatch.delenv("COLORTERM")
-    engine = FakeEngine(fail_at=StepName.STARTTLS)
+    engine = FakeEngine(fail_at=StepName.STARTTLS, relay=_relay())
     async with opened(FakeWorkspace(two_profiles(), entries()), engine, demo=True) as terminal:
         await terminal.see("* support")
         await terminal.press(*_SCREENS[screen])
-        await terminal.see({"check": "x fail starttls", "history": "+ sent"}.get(screen, "outmail >"))
+        await terminal.see(
+            {"check": "x fail starttls", "history": "+ sent", "queue": "x dead"}.get(screen, "outmail >")
+        )
         assert terminal.text.isascii(), terminal.text
 
 
@@ -57,11 +71,13 @@ async def test_no_color_is_colourless_and_still_tells_everything(
     screen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    engine = FakeEngine(fail_at=StepName.STARTTLS)
+    engine = FakeEngine(fail_at=StepName.STARTTLS, relay=_relay())
     async with opened(FakeWorkspace(two_profiles(), entries()), engine, demo=True) as terminal:
         await terminal.see("* support")
         await terminal.press(*_SCREENS[screen])
-        await terminal.see({"check": "✗ fail starttls", "history": "✗ not sent"}.get(screen, "outmail ›"))
+        await terminal.see(
+            {"check": "✗ fail starttls", "history": "✗ not sent", "queue": "✗ dead"}.get(screen, "outmail ›")
+        )
         for widget in terminal.app.screen.query(Widget):
             for strip in widget.render_lines(Region(0, 0, *widget.size)):
                 assert all(_colourless(segment.style) for segment in strip), (widget, strip)
@@ -74,13 +90,13 @@ def _colourless(style: Style | None) -> bool:
 
 @pytest.mark.parametrize("screen", _SCREENS)
 async def test_help_lists_every_key_of_the_screen(screen: str) -> None:
-    engine = FakeEngine()
+    engine = FakeEngine(relay=_relay())
     async with opened(
         FakeWorkspace(two_profiles(), entries()), engine, demo=True, size=(100, 60)
     ) as terminal:
         await terminal.see("* support")
         await terminal.press(*_SCREENS[screen])
-        await terminal.see({"home": "home", "check": "ready"}.get(screen, "Esc"))
+        await terminal.see({"home": "home", "check": "ready", "queue": "By cause"}.get(screen, "Esc"))
         await terminal.pilot.pause()
         works = {
             active.binding.id: active.binding
@@ -98,7 +114,7 @@ async def test_help_lists_every_key_of_the_screen(screen: str) -> None:
 
 @pytest.mark.parametrize("screen", _SCREENS)
 async def test_nothing_overflows_80_columns(screen: str) -> None:
-    engine = FakeEngine(fail_at=StepName.STARTTLS, detail="x" * 300 + " " + "word " * 100)
+    engine = FakeEngine(relay=_relay(), fail_at=StepName.STARTTLS, detail="x" * 300 + " " + "word " * 100)
     async with opened(FakeWorkspace(two_profiles(), entries()), engine, demo=True, size=SMALL) as terminal:
         await terminal.see("* support")
         await terminal.press(*_SCREENS[screen])

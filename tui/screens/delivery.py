@@ -5,6 +5,7 @@ Everything here runs in a worker of the screen, and says what it did.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PATIENCE = 3.0  # seconds
 _EDITING = "the settings are being edited"
 _ALL = "all"
 _THIS = "this"
@@ -115,7 +117,11 @@ async def reconnect(app: App[int], desk: Desk, name: str) -> None:
 
 async def may_edit(app: App[int], desk: Desk, name: str | None) -> Guard:
     """Ask whether to pause, where mail is being delivered; `name` is None for a new profile."""
-    status = (await desk.helm.look(closely=False)).status  # does not open the queue where no relay runs
+    try:
+        # Not closely: where no relay runs, the queue need not be opened for this.
+        status = (await asyncio.wait_for(desk.helm.look(closely=False), _PATIENCE)).status
+    except TimeoutError:
+        status = None  # a relay that hangs delivers nothing
     if status is None:
         return Guard.EDIT  # the home screen says why nobody knows; settings can be edited all the same
     route = status.route(name) if name else None
