@@ -136,6 +136,14 @@ class Access:
         return self.modes.submission
 
     @property
+    def listener_mode(self) -> tuple[int, int]:
+        """Mode and group of a listener's Unix socket, where nobody is asked who he is: one group at most."""
+        if self._everyone:
+            return 0o666, _KEPT
+        group = self._admins if self._senders is None else self._senders
+        return (0o600, _KEPT) if group is None else (0o660, group)
+
+    @property
     def modes(self) -> Modes:
         """The modes that follow from the settings.
 

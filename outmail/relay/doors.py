@@ -18,6 +18,7 @@ from outmail.relay.events import Sender
 from outmail.relay.listener import LOOPBACK, Door
 from outmail.relay.replies import Answer
 from outmail.relay.rules import Rules
+from outmail.relay.sockets import unix_socket
 from store import relay_settings
 from store.fields import host
 from store.relay_settings import ACTIVATED, DEFAULT_LISTEN, UNIX, Listener, Relay
@@ -57,8 +58,16 @@ def listeners(
     return chosen
 
 
-def door(settings: Listener, hostname: str, activated: Mapping[str, socket.socket]) -> tuple[Door, Rules]:
-    """Where this listener is and what it allows. Raises EngineError, with the remedy."""
+def door(
+    settings: Listener,
+    hostname: str,
+    activated: Mapping[str, socket.socket],
+    unix: tuple[int, int] = (0o600, -1),
+) -> tuple[Door, Rules]:
+    """Where this listener is and what it allows; `unix` is the mode and the group of a Unix socket.
+
+    Raises EngineError and StoreError, with the remedy.
+    """
     where, port, path, sock = _place(settings.listen, activated)
     tls = None
     if settings.security != "none":
@@ -73,6 +82,8 @@ def door(settings: Listener, hostname: str, activated: Mapping[str, socket.socke
             settings.listen, settings.certificate, settings.key, legacy=settings.insecure_legacy_tls
         )
     local = path is not None or (sock is not None and sock.family is socket.AF_UNIX)
+    if path is not None:
+        sock = unix_socket(path, *unix)
     made = Door(
         where,
         port,

@@ -145,7 +145,8 @@ class Service:
 
     async def _listen(self) -> None:
         for settings in listeners(self.settings, self._options.listen, self._activated):
-            where, rules = door(settings, self.hostname, self._activated)
+            unix = self._access.listener_mode
+            where, rules = door(settings, self.hostname, self._activated, unix)
             users = Users(settings.users)
             intake = self.lanes.intake(settings.profile or "")
             listener = Listener(where, rules, intake, users.check, may_send(settings))

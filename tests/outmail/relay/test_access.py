@@ -135,7 +135,7 @@ def test_one_group(paths: Paths, another: grp.struct_group) -> None:
     drops = paths.spool / MAILDROP
     assert (mode(drops), drops.stat().st_gid) == (0o3730, gid)
     assert access.control_mode == (0o600, -1)
-    assert access.submission_mode == (0o660, gid)
+    assert access.submission_mode == access.listener_mode == (0o660, gid)
 
 
 def test_two_groups(paths: Paths, another: grp.struct_group) -> None:
@@ -144,6 +144,7 @@ def test_two_groups(paths: Paths, another: grp.struct_group) -> None:
     assert mode(paths.run) == 0o711
     assert access.control_mode == (0o660, os.getegid())
     assert access.submission_mode[0] == 0o666, "the socket itself asks who it is"
+    assert access.listener_mode == (0o660, another.gr_gid), "and a listener does not"
     assert (paths.spool / MAILDROP).stat().st_gid == another.gr_gid
 
 

@@ -23,6 +23,7 @@ from outmail.relay.events import Sender
 from outmail.relay.intake import Intake
 from outmail.relay.listener import LOOPBACK, Listener
 from store import relay_settings
+from store.errors import StoreError
 from store.relay_settings import Relay
 from tests.servers.pki import Pki
 
@@ -132,9 +133,27 @@ def test_every_setting_arrives(pki: Pki) -> None:
 def test_passwords_in_the_clear_only_where_somebody_says_so() -> None:
     clear = settings(auth="optional", insecure_auth_without_tls=True)
     assert door(clear, HOST, {})[1].auth_allowed(tls=False)
-    where, rules = door(settings("unix:/run/outmail/smtp", auth="required"), HOST, {})
-    assert where.path == Path("/run/outmail/smtp")
-    assert rules.auth_allowed(tls=False), "a Unix socket is in nobody's sight"
+
+
+async def test_a_unix_socket_has_its_mode_and_nobody_sees_what_goes_through_it(tmp_path: Path) -> None:
+    path = tmp_path / "smtp"
+    for mode in (0o600, 0o666):
+        where, rules = door(settings(f"unix:{path}", auth="required"), HOST, {}, (mode, -1))
+        assert where.path == path
+        assert path.stat().st_mode & 0o777 == mode
+        assert rules.auth_allowed(tls=False)
+        listener = Listener(where, rules, cast("Intake", None))
+        await listener.open()
+        assert listener.addresses == [str(path)]
+        reader, writer = await asyncio.open_unix_connection(path)
+        assert (await reader.readline()).startswith(b"220 ")
+        writer.close()
+        await listener.close()
+
+
+def test_a_unix_socket_where_none_can_be(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        door(settings(f"unix:{tmp_path}/no/folder"), HOST, {})
 
 
 def test_a_host_name_that_smtp_cannot_say() -> None:
