@@ -6,7 +6,7 @@ little: it runs once for each mail.
 
 from __future__ import annotations
 
-import os
+import posix as os  # what os takes its functions from; os itself takes too long
 import sys
 
 from outmail import sendmail_flags as flags_of
@@ -22,7 +22,7 @@ from outmail.sendmail_handover import (
     hand_in,
 )
 from outmail.sendmail_letter import BadMail, Letter, read_mail
-from outmail.sendmail_places import Place, locate
+from outmail.sendmail_places import Place, environment, locate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ Example: printf 'Subject: Backup done\\n\\nAll well.\\n' | sendmail ops@example.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run on these arguments, or on those of the process; returns the exit code. Never raises."""
-    called = os.path.basename(sys.argv[0]) if arguments is None and sys.argv else "sendmail"  # noqa: PTH119
+    called = sys.argv[0].rpartition("/")[2] if arguments is None else "sendmail"
     try:
         return _run(flags_of.parse(sys.argv[1:] if arguments is None else arguments, called))
     except flags_of.WrongUse as error:
@@ -92,7 +92,7 @@ def _run(flags: Flags) -> int:
         return _print(f"outmail {VERSION}\n")
     if flags.mode == flags_of.NOTHING:
         return OK  # there are no aliases
-    place = locate(flags.home, flags.system, os.environ, os.geteuid())
+    place = locate(flags.home, flags.system, environment(), os.geteuid())
     if flags.mode == flags_of.QUEUE:
         from outmail.sendmail_queue import show
 

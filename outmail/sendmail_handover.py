@@ -8,7 +8,7 @@ from __future__ import annotations
 # The module of C: its Python part, with selectors and enum, costs as much as starting Python does.
 import _socket
 import errno
-import os
+import posix as os  # what os takes its functions from; os itself takes too long
 import time
 
 from store.maildrop import drop_as, envelope, line_of, new_name
@@ -156,7 +156,7 @@ def _understood(answer: bytes) -> str | NotTaken:
 
 def _drop(place: Place, name: str, header: dict[str, object], body: Sequence[bytes]) -> None:
     if not place.ours:
-        os.stat(place.maildrop)  # noqa: PTH116 - of another user's, nothing is made
+        os.stat(place.maildrop)  # of another user's, nothing is made
     drop_as(name, place.maildrop, header, body)
 
 

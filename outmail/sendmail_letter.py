@@ -5,7 +5,7 @@ The text of the mail stays as it is; of its header fields only those go that nob
 
 from __future__ import annotations
 
-import os
+import posix as os  # what os takes its functions from; os itself takes too long
 
 from outmail.sendmail_addresses import addresses
 

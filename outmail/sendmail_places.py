@@ -7,7 +7,7 @@ that runs for each mail; a test holds the two together. It must never make a fol
 from __future__ import annotations
 
 import errno
-import os
+import posix as os  # what os takes its functions from; os itself takes too long
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def locate(home: str, system: bool, env: Mapping[str, str], uid: int) -> Place:
     chosen = home or env.get("OUTMAIL_HOME", "")
     if chosen:
         # Not abspath: of a link, ".." is another folder than it makes of it.
-        root = os.path.expanduser(chosen).rstrip("/")  # noqa: PTH111
-        root = root if root.startswith("/") else f"{os.getcwd()}/{root}"  # noqa: PTH109
+        root = _expanded(chosen).rstrip("/")
+        root = root if root.startswith("/") else f"{os.getcwd()}/{root}"
         return Place(f"{root}/run", f"{root}/spool", ours=True)
     state, run = _first(env.get("STATE_DIRECTORY")), _first(env.get("RUNTIME_DIRECTORY"))
     user_run = _first(env.get("XDG_RUNTIME_DIR"))
@@ -61,8 +61,8 @@ def locate(home: str, system: bool, env: Mapping[str, str], uid: int) -> Place:
         return Place(run or SYSTEM_RUN, spool, ours=uid == 0 or bool(state))
     if state:
         return Place(run or user_run or f"{state}/run", f"{state}/spool", ours=True)
-    config = _first(env.get("XDG_CONFIG_HOME")) or os.path.expanduser("~/.config")  # noqa: PTH111
-    states = _first(env.get("XDG_STATE_HOME")) or os.path.expanduser("~/.local/state")  # noqa: PTH111
+    config = _first(env.get("XDG_CONFIG_HOME")) or _expanded("~/.config")
+    states = _first(env.get("XDG_STATE_HOME")) or _expanded("~/.local/state")
     set_up = _there(f"{config}/outmail/settings.vault")
     own = Place(run or user_run or f"{states}/outmail/run", f"{states}/outmail", ours=True, set_up=set_up)
     if not set_up:
@@ -70,6 +70,27 @@ def locate(home: str, system: bool, env: Mapping[str, str], uid: int) -> Place:
         if _there(machine.socket) or _there(machine.maildrop):
             return machine
     return own
+
+
+def environment() -> dict[str, str]:
+    """The environment of the process, as os.environ has it."""
+    return {name.decode("utf-8", "replace"): _text(value) for name, value in os.environ.items()}
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
+def _expanded(path: str) -> str:
+    """With the user's own folder in place of "~"."""
+    if not path.startswith("~"):
+        return path
+    home = _text(os.environ.get(b"HOME", b""))
+    if path.startswith("~/") and home:
+        return home.rstrip("/") + path[1:]
+    from os.path import expanduser
+
+    return expanduser(path)  # noqa: PTH111
 
 
 def _first(folders: str | None) -> str:
@@ -81,7 +102,7 @@ def _first(folders: str | None) -> str:
 def _there(path: str) -> bool:
     """Whether there is such a file; one that this user may not look at counts as there."""
     try:
-        os.stat(path)  # noqa: PTH116
+        os.stat(path)
     except OSError as error:
         return error.errno in {errno.EACCES, errno.EPERM}
     return True

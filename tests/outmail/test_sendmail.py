@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import posix
 import pwd
 import smtplib
 import socket
@@ -401,19 +402,17 @@ async def test_a_user_for_whom_nothing_is_set_up(tmp_path: Path, monkeypatch: py
     from outmail import sendmail as command
     from outmail import sendmail_places
 
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(posix, "geteuid", lambda: 1000)
     monkeypatch.setattr(sendmail_places, "_there", lambda _path: False)
-    for name in ("OUTMAIL_HOME", "STATE_DIRECTORY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(command, "environment", lambda: {"HOME": str(tmp_path)})
     assert await asyncio.to_thread(command.main, ["a@b.test"]) == 75
     assert os.listdir(tmp_path) == []  # noqa: PTH208
 
 
 def test_it_imports_little() -> None:
     heavy = (
-        "asyncio", "json", "re", "socket", "pathlib", "dataclasses", "typing", "enum", "email", "getopt",
-        "argparse", "contextlib", "platformdirs", "click", "pydantic", "sqlite3", "subprocess", "collections",
+        "asyncio", "json", "os", "re", "socket", "pathlib", "dataclasses", "typing", "enum", "email",
+        "getopt", "contextlib", "platformdirs", "click", "pydantic", "sqlite3", "subprocess", "collections",
     )  # fmt: skip
     script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from outmail.sendmail import main; "
     script += f"code = main(['-i', 'a@b.test']); print(code, *[m for m in {heavy} if m in sys.modules])"

@@ -119,7 +119,12 @@ async def test_git_send_email(place: Relay) -> None:
         "--bcc=secret@e.test", "--from=Ann <ann@example.net>", "--confirm=never", "--suppress-cc=all",
         str(patch),
     ]  # fmt: skip
-    content = await calls(place, command, b"", HOME=str(place.home), GIT_CONFIG_NOSYSTEM="1")
+    person = {
+        f"GIT_{who}_{what}": f"ann@{what.lower()}.test"
+        for who in ("AUTHOR", "COMMITTER")
+        for what in ("NAME", "EMAIL")
+    }
+    content = await calls(place, command, b"", HOME=str(place.home), GIT_CONFIG_NOSYSTEM="1", **person)
     assert await recipients(place) == ["dev@b.test", "secret@e.test"]
     assert "secret" not in content
     assert "+x\r\n-- \r\n2.39\r\n" in content

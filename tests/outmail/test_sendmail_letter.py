@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posix
 from email import message_from_bytes, policy
 
 import pytest
@@ -152,11 +153,9 @@ def test_the_dot_in_any_pieces(pieces: list[bytes]) -> None:
         def __call__(self, _handle: int, _size: int) -> bytes:
             return left.pop(0) if left else b""
 
-    real, os.read = os.read, Stepwise()
-    try:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(posix, "read", Stepwise())
         found = read_mail(0, dots=False)
-    finally:
-        os.read = real
     assert found == piped(raw, dots=False)
 
 

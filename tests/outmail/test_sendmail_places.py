@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import posix
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,7 @@ def test_the_same_as_everywhere(
         for name, value in env.items():
             patched.setenv(name, value)
         patched.setenv("HOME", str(tmp_path))
+        patched.setitem(posix.environ, b"HOME", os.fsencode(tmp_path))
         patched.setattr(
             sendmail_places, "_there", lambda path: path == str(config / "outmail" / "settings.vault")
         )

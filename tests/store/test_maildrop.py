@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import posix
 import stat
 import subprocess
 import sys
@@ -75,11 +76,11 @@ def test_a_file_of_ours_alone_and_durable(tmp_path: Path, monkeypatch: pytest.Mo
     done: list[str] = []
 
     def noted(name: str) -> Callable[..., object]:
-        real = getattr(os, name)
+        real = getattr(posix, name)
         return lambda *given: (done.append(name), real(*given))[1]  # type: ignore[func-returns-value]
 
     for call in ("fsync", "rename"):
-        monkeypatch.setattr(os, call, noted(call))
+        monkeypatch.setattr(posix, call, noted(call))
     name = dropped(tmp_path / "drop")
     assert done == ["fsync", "rename", "fsync"]
     assert stat.S_IMODE((tmp_path / "drop").stat().st_mode) == 0o700
@@ -95,13 +96,16 @@ def test_what_cannot_be_dropped_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     def refuse(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", refuse)
+    monkeypatch.setattr(posix, "fsync", refuse)
     with pytest.raises(OSError, match="No space left"):
         dropped(tmp_path / "drop")
     assert list((tmp_path / "drop").iterdir()) == []
 
 
-def test_killed_while_dropping_leaves_a_whole_drop_or_none(tmp_path: Path) -> None:
+def test_killed_while_dropping_leaves_a_whole_drop_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maildrop, "os", os)  # whose calls are counted
     seen = set()
     for point in range(100):
         folder = tmp_path / str(point)
@@ -224,10 +228,10 @@ def test_a_folder_that_cannot_be_opened(
             raise PermissionError(13, "Permission denied")
         return real(path, flags, *mode)
 
-    monkeypatch.setattr(os, "open", refuse)
-    monkeypatch.setattr(os, "rename", lambda *_names: done.append("rename"))
-    monkeypatch.setattr(os, "fsync", lambda _handle: done.append("fsync"))
-    monkeypatch.setattr(os, "sync", lambda: done.append("sync"))
+    monkeypatch.setattr(posix, "open", refuse)
+    monkeypatch.setattr(posix, "rename", lambda *_names: done.append("rename"))
+    monkeypatch.setattr(posix, "fsync", lambda _handle: done.append("fsync"))
+    monkeypatch.setattr(posix, "sync", lambda: done.append("sync"))
     monkeypatch.setattr(maildrop, "_file_system", lambda _device: system)
     dropped(tmp_path / "drop")
     assert done == ["fsync", "rename", call]
@@ -259,6 +263,7 @@ def test_dropping_imports_little() -> None:
     heavy = (
         "asyncio",
         "json",
+        "os",
         "re",
         "socket",
         "pydantic",
@@ -269,7 +274,7 @@ def test_dropping_imports_little() -> None:
         "typing",
         "subprocess",
     )
-    script = f"import sys, store.maildrop; print(*[m for m in {heavy} if m in sys.modules])"
+    script = f"import store.maildrop; print(*[m for m in {heavy} if m in sys.modules])"
     command = [sys.executable, "-IS", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {script}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

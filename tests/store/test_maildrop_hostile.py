@@ -190,7 +190,7 @@ def test_a_drop_into_a_shared_folder_that_cannot_be_listed(tmp_path: Path) -> No
     folder.chmod(0o3733)
     # It is entered before the rights are given up: the folders above may be root's alone.
     script = f"""
-import os
+import binascii, os
 from store.maildrop import drop
 os.chdir(os.environ["FOLDER"])
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
