@@ -69,6 +69,15 @@ def test_version_loads_nothing_heavy(tmp_path: Path) -> None:
     }
 
 
+def test_sendmail_loads_neither_click_nor_the_standard_library_at_large(tmp_path: Path) -> None:
+    code, modules = loaded(tmp_path, "sendmail", "a@b.test")
+    assert code == 0
+    assert not tops(modules) & (HEAVY | {"asyncio", "socket", "email", "tui", "transports"})
+    assert not {
+        name for name in modules if name.startswith(("outmail.cli", "outmail.relay", "outmail.engine"))
+    }
+
+
 def test_help_loads_click_and_no_layer_below(tmp_path: Path) -> None:
     code, modules = loaded(tmp_path, "--help")
     assert code == 0
