@@ -12,6 +12,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from store.errors import reason
 
@@ -112,10 +113,10 @@ async def _end(transport: asyncio.SubprocessTransport, child: _Child) -> None:
 
 
 def _feed(transport: asyncio.SubprocessTransport, data: bytes) -> None:
-    pipe = transport.get_pipe_transport(0)
-    if isinstance(pipe, asyncio.WriteTransport):
-        pipe.write(data)
-        pipe.write_eof()
+    # A cast, and close: uvloop's pipes are no WriteTransport by class, and it has no write_eof for them.
+    pipe = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
+    pipe.write(data)
+    pipe.close()  # when all is written
 
 
 def _decoded(kept: bytearray) -> str:

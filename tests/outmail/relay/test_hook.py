@@ -102,3 +102,19 @@ async def test_it_has_a_session_of_its_own() -> None:
         [sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid(), os.getcwd())"], b"", {}
     )
     assert ended.output == "True /"
+
+
+def test_on_uvloop(tmp_path: Path) -> None:
+    """The relay runs on it where it is installed, and its processes and pipes are not asyncio's."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def all_of_it() -> None:
+        await test_it_gets_stdin_and_variables()
+        await test_it_need_not_read()
+        await test_its_failure_is_told()
+        await test_when_its_time_is_over_it_ends_with_all_it_started(tmp_path)
+        await test_what_goes_on_in_the_background_is_not_waited_for(tmp_path)
+        await test_cancelled_it_ends_too(tmp_path)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(all_of_it())
