@@ -98,6 +98,11 @@ class Timeouts:
         return self.data + self.data_per_mib * size / 2**20
 
 
+HURRIED = Timeouts(resolve=5, connect=1.8, proxy=10, tls=5, greeting=10)
+"""For a server after which there is another to try: a lost packet is borne (TCP asks again after a
+second, RFC 6298), and a black hole costs the first mail less than two seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class HttpRoute:
     """How web requests of a profile travel: its proxy, its trust, and no more time than `timeouts` allow."""

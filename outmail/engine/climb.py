@@ -13,6 +13,7 @@ from outmail.engine.report import Progress, ServerReport, Watch
 from outmail.engine.token_steps import credential_ends, describe_account, describe_token
 from store.profiles import Profile
 from transports.base import Failure, Status, Step, StepName, Transport, TransportError
+from transports.routes import Timeouts
 from transports.trace import Trace
 
 if TYPE_CHECKING:
@@ -29,12 +30,15 @@ class Climb:
         candidate: wiring.Candidate,
         watch: Watch,
         tokens: Tokens | None = None,
+        *,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self.candidate = candidate
         self._tokens = _supply(name, profile, tokens)
         self._name = name
         self._profile = profile
         self._watch = watch
+        self._timeouts = timeouts
         self._done: list[Progress] = []
         self.trace = Trace(self._emit)
 
@@ -80,7 +84,9 @@ class Climb:
         missing = await self._get_token()
         if missing and not prove_all:
             raise missing
-        way = wiring.transport(self._profile, self.candidate.server, tokens=self._tokens)
+        way = wiring.transport(
+            self._profile, self.candidate.server, tokens=self._tokens, timeouts=self._timeouts
+        )
         try:
             await way.open(self.trace)
             if missing:

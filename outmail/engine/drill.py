@@ -129,7 +129,7 @@ class _Stage:
     climbs: list[Climb] = field(default_factory=list)
 
     @asynccontextmanager
-    async def connect(self, place: Place) -> AsyncIterator[Transport]:
+    async def connect(self, place: Place, _others: bool) -> AsyncIterator[Transport]:
         """See engine.route.Connect."""
         candidate = self.servers[place]
         if place == next(iter(self.servers)):

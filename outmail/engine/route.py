@@ -55,8 +55,11 @@ class Attempt:
     failed: tuple[tuple[Place, Failure], ...] = ()
 
 
-Connect = Callable[[Place], AbstractAsyncContextManager[Transport]]
-"""Opens a place and signs in; raises TransportError. Leaving it hangs up. See `climb.Climb.connected`."""
+Connect = Callable[[Place, bool], AbstractAsyncContextManager[Transport]]
+"""Opens a place and signs in; raises TransportError. Leaving it hangs up. See `climb.Climb.connected`.
+
+The second says whether another place is left to try, so that this one need not be waited for long.
+"""
 
 
 @dataclass(slots=True)
@@ -113,7 +116,7 @@ class Route:
         while turn:
             place = turn.pop(0)
             try:
-                receipt = await self._try(place, envelope)
+                receipt = await self._try(place, envelope, others=bool(turn))
             except TransportError as error:
                 same = [p for p in turn if p.profile == place.profile]
                 others = [p for p in turn if p.profile != place.profile]
@@ -160,7 +163,7 @@ class Route:
             return [place for place in self.places if place.address == only][:1]
         return [self.places[number] for number in order(self.standing, len(self.places))]
 
-    async def _try(self, place: Place, envelope: Envelope) -> Receipt:
+    async def _try(self, place: Place, envelope: Envelope, *, others: bool) -> Receipt:
         """One server: on a connection that waits, or on a new one where that has gone meanwhile."""
         idle = self._idle.setdefault(place, _Idle())
         while idle.lines:
@@ -170,11 +173,11 @@ class Route:
             except TransportError as error:
                 if not _only_gone(error.failure):
                     raise
-        return await self._on(await self._open(place), idle, envelope)
+        return await self._on(await self._open(place, others), idle, envelope)
 
-    async def _open(self, place: Place) -> _Line:
+    async def _open(self, place: Place, others: bool) -> _Line:
         async with AsyncExitStack() as stack:
-            way = await stack.enter_async_context(self._connect(place))
+            way = await stack.enter_async_context(self._connect(place, others))
             return _Line(way, stack.pop_all(), self._now())
 
     async def _on(self, line: _Line, idle: _Idle, envelope: Envelope) -> Receipt:

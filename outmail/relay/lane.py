@@ -17,9 +17,9 @@ from outmail.engine.failover import Standing
 from outmail.engine.pacing import pacing_of
 from outmail.engine.relay_status import Pause, RouteStatus
 from outmail.engine.tokens import Tokens
+from outmail.engine.ways import Ways
 from outmail.relay.bounces import Reporter
 from outmail.relay.runner import Delivered, Runner
-from outmail.relay.ways import Ways
 from store.profiles import Profile, Settings
 from store.spool import Spool
 from store.spool_shapes import State, Which

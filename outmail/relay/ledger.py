@@ -35,6 +35,7 @@ class Ledger:
         self._now = now
         self._waiting: deque[Delivery | Happening] = deque(maxlen=MOST)
         self._refused = False
+        self._one = asyncio.Lock()
         self._rate: deque[int] = deque([0], maxlen=BUCKETS)
         self._bucket = now()
 
@@ -100,9 +101,12 @@ class Ledger:
             await self.write()
 
     async def write(self) -> None:
-        """Write what waits."""
-        if not self._waiting:
-            return
+        """Write what waits; returns when all that was noted before is written."""
+        async with self._one:
+            if self._waiting:
+                await self._write_now()
+
+    async def _write_now(self) -> None:
         found = list(self._waiting)
         self._waiting.clear()
         try:

@@ -110,7 +110,7 @@ class World:
         self.moves.append((before.place, then.place))
 
     @asynccontextmanager
-    async def _connect(self, place: Place) -> AsyncIterator[Server]:
+    async def _connect(self, place: Place, _others: bool) -> AsyncIterator[Server]:
         server = self.servers[place]
         server.opened += 1
         refused = server.opens.pop(0) if server.opens else None
@@ -311,7 +311,7 @@ async def test_at_the_end_everybody_is_hung_up_on() -> None:
 
 def test_a_route_needs_a_server() -> None:
     with pytest.raises(ValueError, match="needs a server"):
-        Route((), lambda _place: None, lambda: datetime.now(UTC))  # type: ignore[arg-type, return-value]
+        Route((), lambda _place, _others: None, lambda: datetime.now(UTC))  # type: ignore[arg-type, return-value]
 
 
 async def test_timing_of_tidying_is_by_use_not_by_age() -> None:

@@ -62,7 +62,7 @@ class Relay:
     def _wake(self, _name: str) -> None:
         self.runner.wake()
 
-    def _connect(self, place: Place) -> AbstractAsyncContextManager[Transport]:
+    def _connect(self, place: Place, _others: bool) -> AbstractAsyncContextManager[Transport]:
         climb = Climb(self._name, self._profile, self._servers[place], lambda _step: None, self._tokens)
         return climb.connected()
 

@@ -11,28 +11,22 @@ from datetime import datetime
 
 from outmail.diagnosis.finding import Finding
 from outmail.diagnosis.match import diagnose
-from outmail.engine import sender_policy, wiring
+from outmail.engine import wiring
+from outmail.engine.borrowed import fitted
 from outmail.engine.climb import Climb
 from outmail.engine.errors import EngineError
 from outmail.engine.failover import Standing
 from outmail.engine.route import Place, Route
-from outmail.engine.sender_policy import Unfit
 from outmail.engine.tokens import Tokens
 from store.profiles import Profile, Settings
 from transports.base import (
-    Cause,
     Envelope,
     Failure,
     Receipt,
-    Scope,
-    StepName,
     Transport,
-    TransportError,
-    Verdict,
 )
+from transports.routes import HURRIED
 from transports.trace import Trace
-
-_END = b"\r\n\r\n"
 
 
 class Ways:
@@ -78,13 +72,20 @@ class Ways:
         return Route(self.places, self.connect, now, automatic=automatic, moved=moved)
 
     @asynccontextmanager
-    async def connect(self, place: Place) -> AsyncIterator[Transport]:
-        """Open a server and sign in. Raises TransportError."""
+    async def connect(self, place: Place, others: bool = False) -> AsyncIterator[Transport]:
+        """Open a server and sign in; sooner given up where there are others to try. Raises TransportError."""
         profile = self._profiles[place.profile]
-        climb = Climb(place.profile, profile, self._candidates[place], lambda _step: None, self._tokens)
+        climb = Climb(
+            place.profile,
+            profile,
+            self._candidates[place],
+            lambda _step: None,
+            self._tokens,
+            timeouts=HURRIED if others else None,
+        )
         async with climb.connected() as way:
             own = place.profile == self.name
-            yield way if own and profile.sender_policy == "allow" else _InName(way, profile, own=own)
+            yield way if own and profile.sender_policy == "allow" else InName(way, profile, own=own)
 
     def explain(self, failure: Failure, place: Place) -> Finding:
         """What a failure at one of the servers means."""
@@ -92,7 +93,7 @@ class Ways:
         return diagnose(failure, wiring.context(place.profile, self._profiles[place.profile], server))
 
 
-class _InName:
+class InName:
     """A way out on which mail leaves as its profile's sender policy says.
 
     Mail that waited was accepted under the settings of its time, and may belong to another profile; where
@@ -125,22 +126,7 @@ class _InName:
         """See Transport."""
         if self._own and envelope.sender == self._profile.from_address:
             return await self._way.send(envelope, trace)  # as it was accepted
-        end = envelope.content.find(_END)
-        headers = envelope.content[: end + 2] if end >= 0 else envelope.content
-        fit = sender_policy.fit(self._profile, envelope.sender, headers)
-        if isinstance(fit, Unfit):
-            raise TransportError(
-                Failure(
-                    StepName.SENDER,
-                    Scope.SENDER,
-                    Verdict.REJECT,
-                    Cause.ANSWER,
-                    enhanced="5.7.1",
-                    words=fit.text,
-                )
-            )
-        content = fit.headers + envelope.content[len(headers) :]
-        return await self._way.send(Envelope(fit.sender, envelope.recipients, content, envelope.dsn), trace)
+        return await self._way.send(fitted(self._profile, envelope), trace)
 
     async def close(self) -> None:
         """See Transport."""
