@@ -52,9 +52,16 @@ class Sink:
 
     def stop(self) -> None:
         """Listen no more."""
-        self._loop.call_soon_threadsafe(self._server.close)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+
+    async def _end(self) -> None:
+        self._server.close()
+        clients = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in clients:
+            task.cancel()
+        await asyncio.gather(*clients, return_exceptions=True)
 
     def all(self, wanted: Callable[[Taken], bool]) -> list[Taken]:
         """Every message so far that fits."""
