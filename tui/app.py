@@ -44,12 +44,12 @@ _KEY_NAMES = {
 
 
 LATER = (
-    "tui.screens.queue",
     "tui.screens.check",
     "tui.screens.sample",
     *HEAVY,
     "tui.screens.wizard.screen",
     "tui.screens.signin",
+    "tui.screens.queue",
 )
 """What is imported in the background once the first screen stands."""
 
@@ -140,11 +140,16 @@ class OutmailApp(App[int]):
         self._helm = Helm(engine, workspace.paths, lambda: workspace.settings.profiles)
         desk = Desk(workspace, engine, self._helm, self._demo, self._now)
         await self.push_screen(HomeScreen(desk))
-        self.run_worker(self._watch_relay(self._helm), group="relay")
+        set_up = bool(workspace.settings.profiles)
+        if set_up:
+            self.run_worker(self._watch_relay(self._helm), group="relay")
         if self._engine is None:
             # While the admin reads, so that the first key does not wait for it.
             for module in LATER:
                 await asyncio.to_thread(importlib.import_module, module)
+        if not set_up:
+            # The wizard is over it, and comes sooner without the relay's modules.
+            self.run_worker(self._watch_relay(self._helm), group="relay")
 
     def clock(self) -> datetime:
         """The local time."""

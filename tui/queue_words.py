@@ -75,13 +75,12 @@ def size(octets: int) -> str:
     return f"{octets / 1000:.0f} KB" if octets < 1_000_000 else f"{octets / 1_000_000:.1f} MB"
 
 
-def matches(entry: Entry, text: str) -> bool:
-    """Whether an address, the id, the answer or the profile has this text in it."""
-    wanted = text.casefold()
+def text_of(entry: Entry) -> str:
+    """What a search looks in: addresses, id, profile, and the servers' answers; in lower case."""
     parts = [entry.sender, entry.id, entry.profile, entry.origin]
     for line in entry.recipients:
-        parts += [line.address, line.last_error.text if line.last_error else "", queue_words.why(line)]
-    return any(wanted in part.casefold() for part in parts)
+        parts += [line.address, line.last_error.text if line.last_error else ""]
+    return "\n".join(parts).casefold()
 
 
 def summary(shown: int, loaded: int, *, whole: bool, which: Which, search: str) -> str:
