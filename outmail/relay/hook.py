@@ -115,8 +115,9 @@ async def _end(transport: asyncio.SubprocessTransport, child: _Child) -> None:
 def _feed(transport: asyncio.SubprocessTransport, data: bytes) -> None:
     # A cast, and close: uvloop's pipes are no WriteTransport by class, and it has no write_eof for them.
     pipe = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
-    pipe.write(data)
-    pipe.close()  # when all is written
+    with contextlib.suppress(RuntimeError):  # uvloop's word for a program that has ended already
+        pipe.write(data)
+        pipe.close()  # when all is written
 
 
 def _decoded(kept: bytearray) -> str:
