@@ -27,7 +27,6 @@ from tui.widgets.rows import Cell, Column, Row, Rows, RowsHead
 
 if TYPE_CHECKING:
     from outmail.diagnosis.finding import Finding
-    from outmail.engine.steering import Steering
     from store.spool_shapes import Cause, Counts
 
 _PAGE = 200
@@ -148,7 +147,7 @@ class QueueScreen(Frame[None]):
             if causes is not None:
                 self._have_causes(causes)
         else:
-            mails = await steered(self.app, self._desk, lambda s: _pages(s, which, wanted), again=False)
+            mails = await steered(self.app, self._desk, lambda s: deeds.pages(s, which, wanted), again=False)
             if mails is not None:
                 self._mails, self._whole = mails, len(mails) < wanted
                 self._texts = []
@@ -321,26 +320,8 @@ class QueueScreen(Frame[None]):
         self._do(self._all())
 
     async def _all(self) -> None:
-        found = self._shown
-        which = words.ids(found) if self._search else self._which
-        whole = f"the {len(found)} that were found" if self._search else "every mail of this list"
-        choices = [
-            Choice("retry", "Try them now", "Also what was given up, though its senders were told."),
-            Choice("hold", "Hold them", "Nothing of it is sent until it is released."),
-            Choice("release", "Release them", "What is held is sent now."),
-            Choice("delete", "Delete them", "You are asked once more."),
-        ]
-        chosen = await self.app.push_screen_wait(ChooseDialog(f"What to do with {whole}?", choices, "all"))
-        if chosen == "retry":
-            await deeds.retry(self.app, self._desk, which)
-        elif chosen == "hold":
-            await deeds.hold(self.app, self._desk, which)
-        elif chosen == "release":
-            await deeds.release(self.app, self._desk, which)
-        elif chosen == "delete" and self._search:
-            await deeds.delete(self.app, self._desk, [mail.id for mail in found])
-        elif chosen == "delete":
-            await deeds.delete_all(self.app, self._desk, which)
+        found = self._shown if self._search else None
+        await deeds.all_of(self.app, self._desk, self._which, found)
 
     def action_group(self) -> None:
         """By cause."""
@@ -415,15 +396,3 @@ class QueueScreen(Frame[None]):
             self._choose(Which())
         else:
             self.dismiss(None)
-
-
-def _pages(steering: Steering, which: Which, wanted: int) -> list[Entry]:
-    """The first `wanted` mails, by the page."""
-    found: list[Entry] = []
-    while len(found) < wanted:
-        limit = min(_PAGE, wanted - len(found))
-        page = steering.page(which, limit, found[-1].id if found else None)
-        found += page
-        if len(page) < limit:
-            break
-    return found

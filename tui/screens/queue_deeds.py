@@ -14,11 +14,12 @@ from tui import queue_words as words
 from tui.desk import Desk
 from tui.helm import Watching
 from tui.screens.delivery import steered
-from tui.screens.dialogs import ConfirmDialog
+from tui.screens.dialogs import Choice, ChooseDialog, ConfirmDialog
 
 if TYPE_CHECKING:
     from outmail.engine.steering import Steering
     from store.spool_ids import MailId
+    from store.spool_shapes import Entry
 
 _PAGE = 500
 _ALIVE = (State.WAITING, State.UNCERTAIN)
@@ -130,3 +131,38 @@ def _tried(app: App[int], profile: str | None) -> str:
         return words.TRIED_ONCE
     route = status.route(profile) if profile else None
     return words.TRIED_LATER if status.pause or (route and route.pause) else words.TRIED
+
+
+async def all_of(app: App[int], desk: Desk, which: Which, found: list[Entry] | None) -> None:
+    """Ask what to do with every mail of a list, or with those that a search `found`; then do it."""
+    whole = "every mail of this list" if found is None else f"the {len(found)} that were found"
+    what = which if found is None else words.ids(found)
+    choices = [
+        Choice("retry", "Try them now", "Also what was given up, though its senders were told."),
+        Choice("hold", "Hold them", "Nothing of it is sent until it is released."),
+        Choice("release", "Release them", "What is held is sent now."),
+        Choice("delete", "Delete them", "You are asked once more."),
+    ]
+    chosen = await app.push_screen_wait(ChooseDialog(f"What to do with {whole}?", choices, "all"))
+    if chosen == "retry":
+        await retry(app, desk, what)
+    elif chosen == "hold":
+        await hold(app, desk, what)
+    elif chosen == "release":
+        await release(app, desk, what)
+    elif chosen == "delete" and found is not None:
+        await delete(app, desk, [mail.id for mail in found])
+    elif chosen == "delete":
+        await delete_all(app, desk, what)
+
+
+def pages(steering: Steering, which: Which, wanted: int) -> list[Entry]:
+    """The first `wanted` mails, by the page."""
+    found: list[Entry] = []
+    while len(found) < wanted:
+        limit = min(_PAGE, wanted - len(found))
+        page = steering.page(which, limit, found[-1].id if found else None)
+        found += page
+        if len(page) < limit:
+            break
+    return found
