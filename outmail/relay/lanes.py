@@ -30,6 +30,10 @@ ALL = ""
 """The pause of all delivery, among those of profiles."""
 
 
+def _damaged(error: StoreError) -> None:
+    log.warning("%s: %s; %s", error.what, error.why, error.remedy)
+
+
 class Relaying(Protocol):
     """What lanes need of the service around them."""
 
@@ -69,7 +73,7 @@ class Lanes:
         folder = service.workspace.paths.spool
         self._pauses = {
             name: Pause(stopped.since, stopped.who, stopped.why)
-            for name, stopped in relay_state.load(folder).items()
+            for name, stopped in relay_state.load(folder, tell=_damaged).items()
         }
         self._arrange()
 

@@ -39,6 +39,8 @@ from store.spool import Spool
 
 log = logging.getLogger(__name__)
 
+COMMAND_SECONDS = 5.0
+"""How long a command that has the queue open just now is waited for."""
 DROP_SECONDS = 1.0
 """Between two looks into the maildrop; sendmail drops there only while the relay does not answer."""
 TIDY = timedelta(hours=1)
@@ -101,7 +103,9 @@ class Service:
         paths = self.workspace.paths
         self.hostname = self.settings.hostname or socket.gethostname() or "localhost"
         async with contextlib.AsyncExitStack() as closing:
-            spool = await Spool.open(paths.spool, "outmail relay", self._now(), tell=self._told)
+            spool = await Spool.open(
+                paths.spool, "outmail relay", self._now(), tell=self._told, wait=COMMAND_SECONDS
+            )
             self.spool = spool
             closing.push_async_callback(lambda: spool.close(self._now()))
             self.ledger = Ledger(self.workspace.history, self._now)

@@ -69,6 +69,7 @@ class Steer:
     async def _status(self, _question: Question, _who: str) -> object:
         found = self._service.status().to_json()
         workspace = self._service.workspace
+        found["sent"] = await asyncio.to_thread(workspace.history.sent)  # mails, as without a relay
         for route in found["profiles"]:
             profile = workspace.settings.profiles[route["profile"]]
             state = None
@@ -123,7 +124,8 @@ class Steer:
             *(s.value for s in which.states or ()),
         ]
         if count:
-            said = f"{what}: {count} recipients ({', '.join(about)[:1000] or 'all'})"
+            people = "1 recipient" if count == 1 else f"{count} recipients"
+            said = f"{what}: {people} ({', '.join(about)[:1000] or 'all'})"
             self._service.ledger.happened(who, said, which.profile or "")
             for lane in self._service.lanes.status():
                 self._service.lanes.wake(lane.profile)

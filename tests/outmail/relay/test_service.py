@@ -38,9 +38,9 @@ async def test_mail_goes_through_and_is_counted(tenant: PracticeTenant, tmp_path
         await relay.hand_in(5)
         await arrived(tenant, 5)
         await until(lambda: relay.service.spool.counts().sent == 5)
+        await relay.service.ledger.write()
         status = await relay.status()
         found = await relay.ask("status")
-        await relay.service.ledger.write()
         entries = relay.service.workspace.history.entries(10)
         assert found["relay"]["listening"] == [f"127.0.0.1:{relay.port}"]
         assert found["relay"]["listening"] == [f"127.0.0.1:{relay.port}"]
