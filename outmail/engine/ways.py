@@ -16,6 +16,7 @@ from outmail.engine.borrowed import fitted
 from outmail.engine.climb import Climb
 from outmail.engine.errors import EngineError
 from outmail.engine.failover import Standing
+from outmail.engine.pacing import Pacing, pacing_of
 from outmail.engine.route import Place, Route
 from outmail.engine.tokens import Tokens
 from store.profiles import Profile, Settings
@@ -64,6 +65,12 @@ class Ways:
     def places(self) -> tuple[Place, ...]:
         """In order, the primary first."""
         return tuple(self._candidates)
+
+    def pacing(self, place: int) -> Pacing:
+        """How much the server at this place may be sent."""
+        found = self.places[place]
+        own = [p for p in self.places if p.profile == found.profile]
+        return pacing_of(self._profiles[found.profile], own.index(found))
 
     def route(self, now: Callable[[], datetime], moved: Callable[[Standing, Standing], None]) -> Route:
         """A route over them; nothing is connected yet."""

@@ -14,7 +14,6 @@ from datetime import datetime
 from outmail.diagnosis.finding import Finding
 from outmail.engine.errors import EngineError
 from outmail.engine.failover import Standing
-from outmail.engine.pacing import pacing_of
 from outmail.engine.relay_status import Pause, RouteStatus
 from outmail.engine.tokens import Tokens
 from outmail.engine.ways import Ways
@@ -88,11 +87,11 @@ class Lane:
         self._runner = Runner(
             self.name,
             self._around.spool,
-            ways.route(self._around.now, lambda before, then: self._around.moved(self, before, then)),
+            ways.route(self._around.now, self._moved),
             reporter=reporter,
             explain=ways.explain,
             now=self._around.now,
-            pacing=pacing_of(given[0]),
+            pacing=ways.pacing(0),
             watch=self._around.delivered,
             paused=self._stopped_itself,
         )
@@ -169,6 +168,12 @@ class Lane:
         """Send again, also where the route had paused itself."""
         self._by_itself = None
         self._apply()
+
+    def _moved(self, before: Standing, then: Standing) -> None:
+        """Another server is in use: its provider's pacing holds now."""
+        if self._runner is not None and self._ways is not None:
+            self._runner.pace(self._ways.pacing(then.place))
+        self._around.moved(self, before, then)
 
     def _stopped_itself(self, finding: Finding) -> None:
         self._by_itself = Pause(self._around.now(), "", finding.title)

@@ -102,6 +102,11 @@ class Runner:
         self.pause_reason = ""
         self.wake()
 
+    def pace(self, pacing: Pacing) -> None:
+        """Another server is in use, which takes so much."""
+        self._pacing = pacing
+        self.wake()
+
     async def run(self) -> None:
         """Send for as long as the relay runs. Ends when told to stop, or cancelled."""
         while not self._stopping:

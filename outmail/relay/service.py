@@ -10,27 +10,27 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from outmail.engine.control import SOCKET
-from outmail.engine.errors import EngineError, Refusal
+from outmail.engine.errors import EngineError
 from outmail.engine.relay_status import RelayStatus
 from outmail.engine.workspace import Workspace
 from outmail.relay import notify
 from outmail.relay.access import MAILDROP, SUBMIT, Access
 from outmail.relay.alerts import Alert, Alerts
 from outmail.relay.control import Control
-from outmail.relay.doors import activated_sockets, door, listeners, may_send
+from outmail.relay.doors import activated_sockets
+from outmail.relay.entrances import Entrances
 from outmail.relay.intake import Intake
 from outmail.relay.lanes import Lanes
 from outmail.relay.ledger import Ledger, ended
 from outmail.relay.listener import Listener
 from outmail.relay.steer import Steer
 from outmail.relay.submission import Submission, collect_drops
-from outmail.relay.users import Users
 from outmail.version import VERSION
 from store.errors import ErrorKind, StoreError
 from store.problems import SettingsInvalid
@@ -65,7 +65,6 @@ class Service:
 
     def __init__(self, workspace: Workspace, options: Options, now: Callable[[], datetime] = utc_now) -> None:
         self.workspace = workspace
-        self.listeners: list[Listener] = []
         self._options = options
         self._now = now
         self._began = now()
@@ -78,6 +77,14 @@ class Service:
     def settings(self) -> Relay:
         """The relay's settings."""
         return self.workspace.settings.relay or Relay()
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """Those that are open."""
+        return self.entrances.listeners
+
+    def _own_name(self) -> str:
+        return self.settings.hostname or socket.gethostname() or "localhost"
 
     @property
     def clock(self) -> Callable[[], datetime]:
@@ -101,7 +108,7 @@ class Service:
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve. Raises StoreError and EngineError where it cannot begin."""
         paths = self.workspace.paths
-        self.hostname = self.settings.hostname or socket.gethostname() or "localhost"
+        self.hostname = self._own_name()
         async with contextlib.AsyncExitStack() as closing:
             spool = await Spool.open(
                 paths.spool, "outmail relay", self._now(), tell=self._told, wait=COMMAND_SECONDS
@@ -120,9 +127,9 @@ class Service:
             self._begin(self._watch_drops())
             self._begin(self._tidy())
             self._begin(self._watchdog())
-            for listener in self.listeners:
-                log.info("listening on %s", ", ".join(listener.addresses))
-            notify.notify(READY="1", STATUS=f"listening on {', '.join(self._addresses())}")
+            for address in self.entrances.addresses:
+                log.info("listening on %s", address)
+            notify.notify(READY="1", STATUS=f"listening on {', '.join(self.entrances.addresses)}")
             ready()
             await self._stop.wait()
             log.info("ending: what is under way gets %s s", self.settings.stop_seconds)
@@ -144,25 +151,11 @@ class Service:
         )
         await submission.open()
         closing.push_async_callback(submission.close)
-        await self._listen()
-        closing.push_async_callback(self._hang_up)
-
-    async def _listen(self) -> None:
-        for settings in listeners(self.settings, self._options.listen, self._activated):
-            unix = self._access.listener_mode
-            where, rules = door(settings, self.hostname, self._activated, unix)
-            users = Users(settings.users)
-            intake = self.lanes.intake(settings.profile or "")
-            listener = Listener(where, rules, intake, users.check, may_send(settings))
-            try:
-                await listener.open()
-            except OSError as error:
-                raise _cannot_listen(settings.listen, error) from error
-            self.listeners.append(listener)
-
-    async def _hang_up(self) -> None:
-        closing, self.listeners = self.listeners, []
-        await asyncio.gather(*(listener.close() for listener in closing))
+        self.entrances = Entrances(
+            self._options.listen, self._activated, self.lanes.intake, lambda: access.listener_mode
+        )
+        await self.entrances.open(self.settings, self.hostname)
+        closing.push_async_callback(self.entrances.close)
 
     async def _stop_lanes(self) -> None:
         await self.lanes.stop(float(self.settings.stop_seconds))
@@ -225,40 +218,44 @@ class Service:
     async def reload(self) -> None:
         """Read the settings anew; mail takes them at once. Raises StoreError where they cannot be read.
 
-        Listeners that are no more are closed, new ones opened; where one cannot be opened, that is told
-        and the others serve.
+        Listeners that are no more are closed, new ones opened, renewed certificates read; where one cannot be
+        opened, that is told and the others serve.
         """
         async with self._reloading:
             notify.reloading()
-            before = (self.settings, self.workspace.snapshot.revision)
+            before = self.workspace.snapshot.revision
             try:
                 await asyncio.to_thread(self.workspace.reload)
-                saved = self.workspace.snapshot.revision != before[1]
-                if self.settings != before[0]:
-                    await self._reopen()
+                saved = self.workspace.snapshot.revision != before
+                await self._renew()
                 await self.lanes.reload(saved=saved)
+                await self._collect(self._submission.intake)  # what no profile was there for
             finally:
-                notify.notify(READY="1", STATUS=f"listening on {', '.join(self._addresses())}")
+                notify.notify(READY="1", STATUS=f"listening on {', '.join(self.entrances.addresses)}")
             log.info("the settings were read anew")
 
-    async def _reopen(self) -> None:
+    async def _renew(self) -> None:
+        """The relay's own settings, and certificates that were renewed."""
         await self.alerts.close()
         self.alerts = Alerts(self.settings.alerts)
+        self.hostname = self._own_name()
         self._submission.intake = self.lanes.intake("")
-        await self._hang_up()
+        wrong: list[EngineError | StoreError] = []
         try:
             self._access.renew(self.settings.access)
             self._access.prepare(self.workspace.paths)
-            await self._listen()
         except (EngineError, StoreError) as error:
-            log.error("%s: %s; %s", error.what, error.why, error.remedy)
-            self.alerts.raise_(Alert("cannot-listen", "", error.what, error.why, error.remedy, self._now()))
+            wrong.append(error)
+        wrong += await self.entrances.renew(self.settings, self.hostname)
+        for one in wrong:
+            log.error("%s: %s; %s", one.what, one.why, one.remedy)
+            self.alerts.raise_(Alert("cannot-listen", "", one.what, one.why, one.remedy, self._now()))
 
     def status(self) -> RelayStatus:
         """For people."""
         return RelayStatus(
             running=True,
-            listening=tuple(self._addresses()),
+            listening=tuple(self.entrances.addresses),
             since=self._began,
             process=os.getpid(),
             version=VERSION,
@@ -267,18 +264,3 @@ class Service:
             counts=self.spool.counts(),
             rate=self.ledger.rate,
         )
-
-    def _addresses(self) -> Sequence[str]:
-        return [address for listener in self.listeners for address in listener.addresses]
-
-
-def _cannot_listen(where: str, error: OSError) -> EngineError:
-    words = (error.strerror or str(error)).lower()
-    port = where.rpartition(":")[2]
-    remedy = f"see who has it: ss -ltnp 'sport = :{port}'; or choose another with --listen HOST:PORT"
-    if isinstance(error, PermissionError):
-        remedy = (
-            "ports below 1024 are root's: start it as a service with socket activation, "
-            "or choose another with --listen 127.0.0.1:2525"
-        )
-    return EngineError(Refusal.SETTINGS, f"the relay cannot listen on {where}", words, remedy)

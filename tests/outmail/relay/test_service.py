@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import smtplib
+import socket
+import ssl
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +22,7 @@ from store.maildrop import drop
 from store.profiles import Failover, Profile, Settings
 from store.spool import Spool
 from tests.outmail.relay.relays import MAIL, arrived, homes, relaying, until, with_relay, workspace
+from tests.servers.pki import Pki
 
 
 @pytest.fixture
@@ -298,6 +302,58 @@ async def test_listeners_follow_the_settings(tenant: PracticeTenant, tmp_path: P
         with pytest.raises(smtplib.SMTPSenderRefused):
             await relay.hand_in(sender="a@elsewhere.example")
         await arrived(tenant, 1)
+
+
+async def test_a_listener_that_cannot_be_opened_closes_no_other(
+    tenant: PracticeTenant, tmp_path: Path
+) -> None:
+    paths = homes(tmp_path)
+    settings = with_relay(tenant.profiles(), {"listeners": [{"listen": "127.0.0.1:0"}]})
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        async with relaying(paths, settings, ()) as relay:
+            admin = await asyncio.to_thread(workspace, paths)
+            before = relay.port
+            one = {"listen": "127.0.0.1:0"}
+            admin.save(with_relay(admin.settings, {"listeners": [one, {"listen": address}]}), "an admin")
+            await relay.ask("reload")
+            assert relay.port == before, "what did not change stays open"
+            assert len(relay.service.listeners) == 1
+            await relay.hand_in()
+            await arrived(tenant, 1)
+            taken.close()
+            await relay.ask("reload")
+            assert relay.service.entrances.addresses[1] == address
+            no_such = {"listen": address, "security": "starttls", "certificate": str(tmp_path / "none.pem")}
+            admin.save(with_relay(admin.settings, {"listeners": [one, no_such]}), "an admin")
+            await relay.ask("reload")
+            assert relay.service.entrances.addresses[1] == address, (
+                "a mistake in it takes it away from nobody"
+            )
+
+
+async def test_a_renewed_certificate_is_read(tenant: PracticeTenant, tmp_path: Path, pki: Pki) -> None:
+    paths, pem = homes(tmp_path), tmp_path / "server.pem"
+    shutil.copy(pki.expired().pem, pem)
+    door = {"listen": "127.0.0.1:0", "security": "starttls", "certificate": str(pem)}
+    settings = with_relay(tenant.profiles(), {"listeners": [door]})
+
+    def offered(port: int) -> bytes:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+            client.starttls(context=context)
+            assert isinstance(client.sock, ssl.SSLSocket)
+            return client.sock.getpeercert(binary_form=True) or b""
+
+    async with relaying(paths, settings, ()) as relay:
+        old = await asyncio.to_thread(offered, relay.port)
+        shutil.copy(pki.good.pem, pem)
+        await relay.ask("reload")
+        new = await asyncio.to_thread(offered, relay.port)
+    assert old
+    assert new
+    assert old != new
 
 
 async def test_a_profile_that_cannot_send_keeps_its_mail(tenant: PracticeTenant, tmp_path: Path) -> None:
