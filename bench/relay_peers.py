@@ -200,29 +200,45 @@ def postfix(sink: Sink, more: str = "") -> Iterator[Peer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class Outmail(Peer):
+    """An outmail relay; `start` it again after its end."""
+
+    def __init__(self, home: Path, port: int, sink: Sink) -> None:
+        super().__init__(port, 0, sink)
+        self.home = home
+        self.process: subprocess.Popen[bytes]
+
+    def start(self) -> None:
+        """Until it listens."""
+        command = [*PROGRAM, "--home", str(self.home), "relay", "--listen", f"127.0.0.1:{self.port}"]
+        with (self.home / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        self.pid = self.process.pid
+        await_port(self.port)
+
+
 @contextlib.contextmanager
-def outmail(sink: Sink, more: str = "", folder: Path | None = None) -> Iterator[Peer]:
-    """An outmail relay that sends to the sink."""
+def outmail(sink: Sink, more: str = "", folder: Path | None = None, primary: int = 0) -> Iterator[Outmail]:
+    """An outmail relay that sends to the sink, or to a `primary`; "{listen}" in `more` is its address."""
     home = folder or Path(tempfile.mkdtemp(prefix="outmail-bench-"))
-    port = free_port()
-    command = [*PROGRAM, "--home", str(home)]
+    home.mkdir(parents=True, exist_ok=True)
+    peer = Outmail(home, free_port(), sink)
+    settings = _PROFILE.format(
+        sink=primary or sink.port, more=more.replace("{listen}", f"127.0.0.1:{peer.port}")
+    )
     subprocess.run(
-        [*command, "profile", "import", "-"],
-        input=_PROFILE.format(sink=sink.port, more=more),
+        [*PROGRAM, "--home", str(home), "profile", "import", "-"],
+        input=settings,
         text=True,
         check=True,
         capture_output=True,
     )
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "relay", "--listen", f"127.0.0.1:{port}"], stdout=log, stderr=log
-        )
+    peer.start()
     try:
-        await_port(port)
-        yield Peer(port, process.pid, sink)
+        yield peer
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+        peer.process.send_signal(signal.SIGTERM)
+        peer.process.wait()
         shutil.rmtree(home, ignore_errors=True)
 
 

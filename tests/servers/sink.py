@@ -35,7 +35,7 @@ class Sink:
         """aiosmtpd's hook."""
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         with self._news:
-            self._taken.append(Taken(envelope.mail_from or "", tuple(envelope.rcpt_tos), content))
+            self._taken.append(Taken((envelope.mail_from or "").strip("<>"), tuple(envelope.rcpt_tos), content))
             self._news.notify_all()
         return "250 2.0.0 kept"
 
@@ -70,7 +70,12 @@ class Sink:
 
     def first(self, wanted: Callable[[Taken], bool]) -> Taken:
         """The first message that fits; waits for it. Raises AssertionError when none comes."""
+        return self.several(1, wanted)[0]
+
+    def several(self, count: int, wanted: Callable[[Taken], bool]) -> list[Taken]:
+        """All messages that fit, once there are so many. Raises AssertionError when they do not come."""
         with self._news:
-            came = self._news.wait_for(lambda: any(wanted(t) for t in self._taken), _PATIENCE)
-            assert came, f"the message never arrived; there are {len(self._taken)} others"
-            return next(t for t in self._taken if wanted(t))
+            came = self._news.wait_for(lambda: sum(map(wanted, self._taken)) >= count, _PATIENCE)
+            found = [t for t in self._taken if wanted(t)]
+            assert came, f"{len(found)} of {count} messages arrived; there are {len(self._taken)} in all"
+            return found
