@@ -35,7 +35,8 @@ class Sink:
         """aiosmtpd's hook."""
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         with self._news:
-            self._taken.append(Taken((envelope.mail_from or "").strip("<>"), tuple(envelope.rcpt_tos), content))
+            sender = (envelope.mail_from or "").strip("<>")
+            self._taken.append(Taken(sender, tuple(envelope.rcpt_tos), content))
             self._news.notify_all()
         return "250 2.0.0 kept"
 
