@@ -34,9 +34,9 @@ INTERRUPTED = 130
 
 HELP = """\
 Usage: sendmail [flags] [recipient ...] < mail
-       outmail sendmail [--home DIR] [--system] [flags] [recipient ...] < mail
+       outmail sendmail [--home DIR] [--system] [flags] [recipient ...]
 
-Takes a mail on stdin and has it queued; it ends with 0 only when the mail is safe.
+Takes a mail on stdin and queues it; it ends with 0 only when the mail is safe.
 
   -t          read the recipients from To, Cc and Bcc
   -i, -oi     a line with a dot alone does not end the mail
@@ -52,7 +52,7 @@ Takes a mail on stdin and has it queued; it ends with 0 only when the mail is sa
   -bp         list the queue
   -q          try now what waits in the queue
   -v          say what the mail is called in the queue
-Other flags of sendmail (-o..., -C, -O, -L, -h, -e, -X ...) are taken and ignored.
+Other flags of sendmail (-o..., -C, -O, -L, -h, -e, -X) are taken and ignored.
 
 Example: printf 'Subject: Backup done\\n\\nAll well.\\n' | sendmail ops@example.org
 """
