@@ -9,14 +9,13 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import outmail
 from tests.outmail.relay.processes import RelayProcess, relay_process
-from tests.servers.process import open_folder
+from tests.servers.process import open_folder, require
 from tests.servers.sink import Sink, Taken
 
 ADMIN = "ops@example.test"
@@ -58,14 +57,20 @@ class Place:
 
 
 @contextlib.contextmanager
-def place(more: str = "") -> Iterator[Place]:
-    """Until the end of the block; `more` are further settings of `[relay]`, in TOML."""
+def place(doors: Mapping[int, str] | None = None) -> Iterator[Place]:
+    """Until the end of the block, with a listener for this machine, or with these: rules in TOML by port."""
+    listeners = "".join(
+        f'[[relay.listeners]]\nlisten = "127.0.0.1:{port}"\n{rules}\n'
+        for port, rules in (doors or {}).items()
+    )
     sink = Sink()
     sink.start()
     try:
         with open_folder("recipe") as folder, relay_process(folder / "home") as relay:
-            relay.set_up(sink.port, _SETTINGS + more)
-            relay.start()
+            if doors:
+                relay.port = next(iter(doors))
+            relay.set_up(sink.port, _SETTINGS + listeners)
+            relay.start(settings=bool(doors))
             yield Place(folder, relay, sink, _launcher(folder, relay.home))
     finally:
         sink.stop()
@@ -73,11 +78,13 @@ def place(more: str = "") -> Iterator[Place]:
 
 def _launcher(folder: Path, home: Path) -> Path:
     """A copy of what sendmail loads, for users who cannot enter the developer's folder."""
-    for package in ("outmail", "store"):
-        shutil.copytree(_ROOT / package, folder / "lib" / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for package in ("outmail", "store", "transports"):
+        shutil.copytree(
+            _ROOT / package, folder / "lib" / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
     program = folder / "sendmail"
     program.write_text(
-        f"#!{Path(sys.executable).resolve()} -IS\nimport os, sys\n"
+        f"#!{require('/usr/bin/python3')} -IS\nimport os, sys\n"
         f"sys.path.insert(0, {str(folder / 'lib')!r})\nos.environ['OUTMAIL_HOME'] = {str(home)!r}\n"
         "from outmail.sendmail import main\nsys.exit(main())\n"
     )

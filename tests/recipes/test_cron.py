@@ -53,7 +53,7 @@ def test_jobs(here: Place) -> None:
     try:
         taken, text = here.arrived(lambda taken: about("the backup is done", taken))
         assert taken.recipients == (ADMIN,)
-        assert text.endswith('\n\nthe backup is done: ü\n')
+        assert text.endswith("\n\nthe backup is done: ü\n")
         assert "\nSubject: Cron <root@" in text
         taken, text = here.arrived(lambda taken: about("from nobody\r\n", taken))
         assert taken.recipients == (ADMIN,)

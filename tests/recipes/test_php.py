@@ -15,7 +15,8 @@ SYMFONY = Path("/usr/share/php/Symfony/Component/Mailer/autoload.php")
 MAIL = """\
 <?php
 $more = ["From" => "shop@example.test", "Bcc" => "hidden@example.test"];
-exit(mail("you@example.test, root", "it works", "hello\\n.\\nbye\\n", $more, "-fbounces@example.test") ? 0 : 1);
+$taken = mail("you@example.test, root", "it works", "hello\\n.\\nbye\\n", $more, "-fbounces@example.test");
+exit($taken ? 0 : 1);
 """
 LETTER = """\
 <?php

@@ -104,8 +104,8 @@ class Postfix:
 
 
 @contextlib.contextmanager
-def postfix(pki: Pki, dovecot: Dovecot, sink: Sink) -> Iterator[Postfix]:
-    """Started for the block, ended by its own pid file."""
+def postfix(pki: Pki, dovecot: Dovecot, sink: Sink, next_hop: int = 0) -> Iterator[Postfix]:
+    """Started for the block, ended by its own pid file; its mail goes to the sink or to port `next_hop`."""
     program = require("postfix")
     require_root()
     with open_folder("postfix") as folder:
@@ -116,7 +116,7 @@ def postfix(pki: Pki, dovecot: Dovecot, sink: Sink) -> Iterator[Postfix]:
         shutil.chown(lib, "postfix")
         pem = folder / "server.pem"
         shutil.copy(pki.good.pem, pem)
-        values = {"folder": folder, "sink": sink.port, "sasl": dovecot.sasl, "pem": pem}
+        values = {"folder": folder, "sink": next_hop or sink.port, "sasl": dovecot.sasl, "pem": pem}
         (etc / "main.cf").write_text(_MAIN.format(**values))
         (etc / "master.cf").write_text(_MASTER.format(**ports))
         begun = subprocess.run(

@@ -56,11 +56,12 @@ class RelayProcess:
         done = self.outmail("profile", "import", "-", stdin=_PROFILE.format(port=port, more=more))
         assert done.returncode == 0, done.stderr
 
-    def start(self) -> None:
-        """Until it listens."""
+    def start(self, *, settings: bool = False) -> None:
+        """Until it listens: on its port alone, or, with `settings`, where those say, its port among them."""
+        listen = () if settings else ("--listen", f"127.0.0.1:{self.port}")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*PROGRAM, "--home", str(self.home), "relay", "--listen", f"127.0.0.1:{self.port}"],
+                [*PROGRAM, "--home", str(self.home), "relay", *listen],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
