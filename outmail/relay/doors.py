@@ -45,7 +45,9 @@ def listeners(
         chosen = [known.get(address) or Listener(listen=address) for address in addresses]
     elif not chosen:
         chosen = [Listener(listen=ACTIVATED + name) for name in activated]
-    chosen = [one for given in chosen or [Listener(listen=DEFAULT_LISTEN)] for one in _each(given, activated)]
+    chosen = chosen or [Listener(listen=DEFAULT_LISTEN)]
+    own = {one.listen for one in chosen}
+    chosen = [one for given in chosen for one in _each(given, activated, own)]
     used = {one.listen for one in chosen}
     for name in activated:
         if ACTIVATED + name not in used:
@@ -145,13 +147,20 @@ def _address(text: str) -> str:
         ) from error
 
 
-def _each(given: Listener, activated: Mapping[str, socket.socket]) -> list[Listener]:
-    """A unit of systemd may have several sockets of one name: each is a door with the same rules."""
+def _each(given: Listener, activated: Mapping[str, socket.socket], own: set[str]) -> list[Listener]:
+    """A unit of systemd may have several sockets of one name: each is a door with the same rules.
+
+    Except one that has a listener of its `own`.
+    """
     if not given.listen.startswith(ACTIVATED):
         return [given]
     first = given.listen.removeprefix(ACTIVATED)
     more = [
-        name for name in activated if name.rpartition("-")[0] == first and name[len(first) + 1 :].isdecimal()
+        name
+        for name in activated
+        if name.rpartition("-")[0] == first
+        and name[len(first) + 1 :].isdecimal()
+        and ACTIVATED + name not in own
     ]
     return [given, *(given.model_copy(update={"listen": ACTIVATED + name}) for name in more)]
 

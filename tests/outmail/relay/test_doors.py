@@ -81,6 +81,13 @@ def test_sockets_of_systemd(systemd: dict[str, socket.socket], caplog: pytest.Lo
         ("systemd:smtp-2", "required"),
     ]
     assert 'listen = "systemd:smtp-tls"' in caplog.text, "nobody is left waiting in silence"
+    assert [one.listen for one in listeners(Relay(), (), two)] == list(map("systemd:{}".format, two))
+    relay.listeners.append(settings("systemd:smtp-2", auth="optional"))
+    found = listeners(relay, (), two)
+    assert [(one.listen, one.auth) for one in found] == [
+        ("systemd:smtp", "required"),
+        ("systemd:smtp-2", "optional"),
+    ], "each once, by its own rules where it has them"
 
 
 def test_a_socket_that_systemd_did_not_pass(systemd: dict[str, socket.socket]) -> None:
