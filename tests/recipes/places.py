@@ -39,7 +39,11 @@ class Place:
 
     def arrived(self, wanted: Callable[[Taken], bool] = lambda _taken: True) -> tuple[Taken, str]:
         """The first mail that fits, and its text with LF; waits for it."""
-        taken = self.sink.first(wanted)
+        try:
+            taken = self.sink.first(wanted)
+        except AssertionError as error:
+            waiting = self.relay.outmail("queue", "causes").stdout
+            raise AssertionError(f"{error}\n{self.relay.log.read_text()}\n{waiting}") from error
         return taken, taken.content.decode().replace("\r\n", "\n")
 
     def run(self, *command: str, given: str = "", **env: str) -> subprocess.CompletedProcess[str]:
