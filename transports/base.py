@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -127,6 +128,10 @@ class Failure:
     enhanced: str | None = None
     words: str = ""
     facts: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+
+
+class CancelledAfterHandOver(asyncio.CancelledError):
+    """Cancelled between the end of the message and its answer: nobody knows what became of it."""
 
 
 class TransportError(Exception):

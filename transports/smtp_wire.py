@@ -16,7 +16,7 @@ from aiosmtplib.errors import SMTPException
 from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
-from transports.base import Cause, Scope, StepName, TransportError
+from transports.base import CancelledAfterHandOver, Cause, Scope, StepName, TransportError
 from transports.net.failures import cause_of, deadline, from_error, unreachable, words_of
 from transports.smtp_replies import Reply, refusal
 from transports.trace import OpenStep, harmless, masked
@@ -376,6 +376,10 @@ class Wire:
             return None, self._gone(step, step.name, error), handed_over
         except TransportError as error:
             return None, error, handed_over
+        except asyncio.CancelledError as error:
+            if handed_over:
+                raise CancelledAfterHandOver from error
+            raise
         finally:
             reading.cancel()
 
@@ -388,13 +392,12 @@ class Wire:
         except SMTPException as error:
             return None, self._gone(step, step.name, error), False
         try:
-            return (
-                await self._read(step, step.name, seconds, "waiting for the answer to the message"),
-                None,
-                True,
-            )
+            reply = await self._read(step, step.name, seconds, "waiting for the answer to the message")
         except TransportError as error:
             return None, error, True
+        except asyncio.CancelledError as error:
+            raise CancelledAfterHandOver from error
+        return reply, None, True
 
     async def _until_room(self, reading: asyncio.Task[Reply]) -> None:
         """Wait until more may be written, or until the server has answered (or gone)."""

@@ -65,10 +65,6 @@ command.add_command(hash_command)
 command.add_command(settings_command)
 
 
-command.add_command(hash_command)
-command.add_command(settings_command)
-
-
 def _run(work: Callable[[], Coroutine[None, None, None]]) -> None:
     """On uvloop where it is installed: it is faster, and nothing else."""
     try:

@@ -6,7 +6,9 @@ it may have been taken. When to try again, and what to do with the fates, is the
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
@@ -14,8 +16,29 @@ from datetime import datetime, timedelta
 
 from outmail.engine.failover import PRIMARY, Checked, Event, Reset, Standing, Took, after, order
 from outmail.engine.trouble import Action, decide
-from transports.base import Envelope, Failure, Receipt, Scope, StepName, Transport, TransportError, Verdict
+from transports.base import (
+    CancelledAfterHandOver,
+    Cause,
+    Envelope,
+    Failure,
+    Receipt,
+    Scope,
+    StepName,
+    Transport,
+    TransportError,
+    Verdict,
+)
 from transports.trace import silent
+
+log = logging.getLogger(__name__)
+
+_ENDED = Failure(
+    StepName.SEND,
+    Scope.MESSAGE,
+    Verdict.UNCERTAIN,
+    Cause.CONNECTION_LOST,
+    words="the relay ended before the server had answered",
+)
 
 IDLE = timedelta(seconds=20)
 """How long a connection waits for the next mail; Exchange Online hangs up on who is silent for long."""
@@ -104,6 +127,8 @@ class Route:
         self._automatic = automatic
         self._moved = moved
         self._idle: dict[Place, _Idle] = {}
+        self._ended = False
+        self._hanging_up: set[asyncio.Task[None]] = set()
 
     async def send(self, envelope: Envelope, *, only: str = "") -> Attempt:
         """Try the mail at the present server and, where that is unavailable, at the next ones.
@@ -117,6 +142,9 @@ class Route:
             place = turn.pop(0)
             try:
                 receipt = await self._try(place, envelope, others=bool(turn))
+            except CancelledAfterHandOver:
+                # The relay ends. Only this server may be asked again: for the queue that is an answer.
+                return Attempt(place, _refused(envelope, TransportError(_ENDED)), tuple(failed))
             except TransportError as error:
                 same = [p for p in turn if p.profile == place.profile]
                 others = [p for p in turn if p.profile != place.profile]
@@ -145,18 +173,28 @@ class Route:
 
     async def tidy(self) -> None:
         """Hang up on who has waited for too long; call it now and then."""
-        deadline = self._now() - IDLE
-        for idle in self._idle.values():
-            for line in [found for found in idle.lines if found.since <= deadline]:
-                idle.lines.remove(line)
-                await _hang_up(line)
+        now = self._now()
+        old: list[_Line] = []
+        # All are taken out before anybody is waited for: mail under way uses the same lists.
+        for idle in list(self._idle.values()):
+            # One that was used in time to come was used before the clock was set back.
+            old += [line for line in idle.lines if not now - IDLE < line.since <= now]
+            idle.lines = [line for line in idle.lines if now - IDLE < line.since <= now]
+        await _hang_up_on(old)
 
     async def close(self) -> None:
         """Hang up on everybody who waits; a mail under way is not touched."""
-        for idle in self._idle.values():
-            lines, idle.lines = idle.lines, []
-            for line in lines:
-                await _hang_up(line)
+        waiting: list[_Line] = []
+        for idle in list(self._idle.values()):
+            waiting += idle.lines
+            idle.lines = []
+        await _hang_up_on(waiting)
+
+    async def end(self) -> None:
+        """Keep no connection any more; a mail under way is not touched."""
+        self._ended = True
+        await self.close()
+        await asyncio.gather(*self._hanging_up)
 
     def _turn(self, only: str) -> list[Place]:
         if only:
@@ -172,6 +210,10 @@ class Route:
                 return await self._on(line, idle, envelope)
             except TransportError as error:
                 if not _only_gone(error.failure):
+                    if error.failure.cause is Cause.TIMED_OUT:
+                        # Whoever waits there would wait as long: one time-out in all.
+                        self._discard(idle.lines)
+                        idle.lines = []
                     raise
         return await self._on(await self._open(place, others), idle, envelope)
 
@@ -189,11 +231,18 @@ class Route:
             raise
         line.mails += 1
         line.since = self._now()
-        if line.mails < MOST_MAILS:
+        if line.mails < MOST_MAILS and not self._ended:
             idle.lines.append(line)
         else:
-            await _hang_up(line)
+            self._discard([line])  # what was taken is noted before goodbye is said
         return receipt
+
+    def _discard(self, lines: Sequence[_Line]) -> None:
+        """Hang up, without waiting for it."""
+        if lines:
+            task = asyncio.ensure_future(_hang_up_on(lines))
+            self._hanging_up.add(task)
+            task.add_done_callback(self._hanging_up.discard)
 
     def _took(self, place: Place, began: Standing, failed: Sequence[tuple[Place, Failure]]) -> None:
         number = self.places.index(place)
@@ -206,7 +255,10 @@ class Route:
         before = self.standing
         self.standing = after(before, event, self._now(), automatic=self._automatic)
         if self.standing.place != before.place:
-            self._moved(before, self.standing)
+            try:
+                self._moved(before, self.standing)
+            except Exception:  # who listens must not undo what a server has taken
+                log.exception("a switch from %s to %s was not told", before.place, self.standing.place)
 
 
 def _taken(receipt: Receipt) -> tuple[Fate, ...]:
@@ -240,7 +292,12 @@ def _only_gone(failure: Failure) -> bool:
         failure.scope is Scope.SERVER
         and failure.verdict is Verdict.RETRY
         and failure.step in {StepName.SENDER, StepName.SEND}
+        and (failure.cause is Cause.CONNECTION_LOST or failure.code == 421)
     )
+
+
+async def _hang_up_on(lines: Sequence[_Line]) -> None:
+    await asyncio.gather(*map(_hang_up, lines))
 
 
 async def _hang_up(line: _Line) -> None:

@@ -16,6 +16,7 @@ from outmail.relay.intake import Intake
 from outmail.relay.listener import Listener
 from outmail.relay.users import Users
 from store import relay_settings
+from store.errors import StoreError
 from store.relay_settings import Relay
 
 
@@ -67,9 +68,9 @@ class Entrances:
             await self.close()
             raise
 
-    async def renew(self, settings: Relay, hostname: str) -> list[EngineError]:
+    async def renew(self, settings: Relay, hostname: str) -> list[EngineError | StoreError]:
         """Take new settings, and certificates that were renewed; returns what is wrong with some of them."""
-        wrong: list[EngineError] = []
+        wrong: list[EngineError | StoreError] = []
         wanted = listeners(settings, self._listen, self._activated)
         left = {entrance.settings.listen: entrance for entrance in self._open}
         self._open = []
@@ -85,7 +86,7 @@ class Entrances:
                     await old.listener.close()
                     old = None
                 self._open.append(await self._opened(one, hostname))
-            except EngineError as error:
+            except (EngineError, StoreError) as error:
                 wrong.append(error)
                 if old is not None:  # what cannot be used takes nothing away
                     self._open.append(old)
@@ -98,6 +99,9 @@ class Entrances:
         await asyncio.gather(*(entrance.listener.close() for entrance in closing))
 
     def _check(self, settings: relay_settings.Listener, hostname: str) -> None:
+        """Whether it could be opened, as far as that is known before the old one is closed."""
+        if settings.listen.startswith(relay_settings.UNIX):
+            return  # making its door would take the socket's place
         door(settings, hostname, self._activated, self._unix_mode())
 
     async def _opened(self, settings: relay_settings.Listener, hostname: str) -> _Entrance:

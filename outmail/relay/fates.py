@@ -17,7 +17,7 @@ from outmail.engine.trouble import Action
 from outmail.relay import bounces
 from outmail.relay.bounces import Kind
 from store.spool_shapes import Due, Job, LastError, Settled, State
-from transports.base import Failure
+from transports.base import Failure, Scope
 
 Explain = Callable[[Failure, Place], Finding]
 """What a failure means at a place, for people."""
@@ -36,15 +36,29 @@ class Noted:
 
 
 def note(
-    job: Job, due: Due, fate: Fate, attempt: Attempt, now: datetime, *, chance: float, explain: Explain
+    job: Job,
+    due: Due,
+    fate: Fate,
+    attempt: Attempt,
+    now: datetime,
+    *,
+    chance: float,
+    explain: Explain,
+    own: str = "",
 ) -> Noted:
-    """What became of one recipient of a job; `chance` is a random number from 0 to 1."""
+    """What became of one recipient of a job; `chance` is a random number from 0 to 1.
+
+    `own` is the profile's address: a server that refuses another sender refuses that mail, and no other.
+    """
     if fate.action is None:
         return Noted(Settled(job.id, due.number, State.SENT))
     if attempt.place is None or fate.failure is None:
         return Noted(Settled(job.id, due.number, State.HELD, error=LastError(NO_SUCH_SERVER), attempt=False))
     finding = explain(fate.failure, attempt.place)
     error = _error(fate.failure, finding)
+    strange = own and job.sender and job.sender.lower() != own.lower()
+    if fate.action is Action.PAUSE_ROUTE and fate.failure.scope is Scope.SENDER and strange:
+        return _given_up(job, due, fate, attempt.place, now=now, finding=finding)
     if fate.action is Action.PAUSE_ROUTE:
         waits = State.UNCERTAIN if due.uncertain_at else State.WAITING
         settled = Settled(

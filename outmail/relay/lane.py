@@ -72,7 +72,7 @@ class Lane:
         given = _relevant(self.name, settings)
         if given == self._settings and not always:
             return False
-        self._settings, self._protocol = given, given[0].protocol
+        self._settings, self._protocol = None, given[0].protocol
         self._retire()
         self._by_itself = None
         self.unusable = self.warning = ""
@@ -81,20 +81,32 @@ class Lane:
         except EngineError as error:
             self._ways = None
             self.unusable = error.why
+            self._settings = given
             return True
         self.warning = ways.warning
         reporter = Reporter(self._around.hostname, given[0].from_address)
-        self._runner = Runner(
+
+        # What is under way by old settings says nothing of these.
+        def moved(before: Standing, then: Standing) -> None:
+            if self._runner is runner:
+                self._moved(before, then)
+
+        def stopped(finding: Finding) -> None:
+            if self._runner is runner:
+                self._stopped_itself(finding)
+
+        self._runner = runner = Runner(
             self.name,
             self._around.spool,
-            ways.route(self._around.now, self._moved),
+            ways.route(self._around.now, moved),
             reporter=reporter,
             explain=ways.explain,
             now=self._around.now,
             pacing=ways.pacing(0),
             watch=self._around.delivered,
-            paused=self._stopped_itself,
+            paused=stopped,
         )
+        self._settings = given
         self._apply()
         self._begin(self._runner.run())
         failover = given[0].failover
@@ -102,8 +114,8 @@ class Lane:
             self._prober = self._begin(self._probe(self._runner, ways))
         return True
 
-    def _retire(self, seconds: float = 60.0) -> None:
-        """What is under way ends by itself; nothing new is begun."""
+    def _retire(self, seconds: float | None = None) -> None:
+        """Nothing new is begun; what is under way ends by itself, or is cut off after the seconds."""
         if self._prober is not None:
             self._prober.cancel()
             self._prober = None
@@ -125,6 +137,11 @@ class Lane:
     def leave(self) -> None:
         """The profile is no more: what is under way ends by itself, and what waits, waits."""
         self._retire()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything of it goes on."""
+        return bool(self._tasks)
 
     async def stop(self, seconds: float) -> None:
         """Let what is under way end within the time; the rest stays in the queue."""
@@ -237,7 +254,11 @@ class Lane:
                     ok = True
             except TransportError:
                 ok = False
+            except Exception:  # a check that breaks is no reason never to check again
+                log.exception("profile %s: its primary was not checked", self.name)
+                ok = False
             runner.route.checked(ok)
+            runner.wake()
 
 
 def _relevant(name: str, settings: Settings) -> tuple[Profile, Profile | None]:

@@ -70,6 +70,7 @@ class Lanes:
         )
         self._lanes: dict[str, Lane] = {}
         self._by_sender: dict[str, str] = {}
+        self._left: list[Lane] = []  # of profiles that are no more; their mail may be under way
         folder = service.workspace.paths.spool
         self._pauses = {
             name: Pause(stopped.since, stopped.who, stopped.why)
@@ -116,6 +117,7 @@ class Lanes:
         Where somebody saved and nothing of any profile is other than before, all go back to the primary:
         that is what an admin saves for.
         """
+        self._left = [lane for lane in self._left if lane.busy]
         begun = self._arrange()
         if saved and not begun:
             for lane in self._lanes.values():
@@ -132,6 +134,7 @@ class Lanes:
         for name in set(self._lanes) - set(settings.profiles):
             lane = self._lanes.pop(name)
             lane.leave()
+            self._left.append(lane)
         begun = set()
         for name in settings.profiles:
             lane = self._lanes.get(name) or Lane(name, self._around)
@@ -145,7 +148,7 @@ class Lanes:
 
     async def stop(self, seconds: float) -> None:
         """End them all within the time."""
-        await asyncio.gather(*(lane.stop(seconds) for lane in self._lanes.values()))
+        await asyncio.gather(*(lane.stop(seconds) for lane in [*self._lanes.values(), *self._left]))
 
     # Steering.
 

@@ -6,7 +6,6 @@ It must never hold mail up: where the history cannot be written, that is told on
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -147,10 +146,3 @@ def _why(done: Delivered, number: int) -> str:
         if noted.settled.number == number and noted.settled.error is not None:
             return noted.settled.error.text
     return ""
-
-
-async def ended(task: asyncio.Task[None]) -> None:
-    """Cancel a task that runs for ever, and wait until it is gone."""
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

@@ -37,6 +37,7 @@ NOT_YOU = Answer(554, "5.7.1", "This relay does not serve your network").line
 TOO_MANY = Answer(421, "4.7.0", "Too many connections; try again later").line
 _TLS_SECONDS = 30.0
 _BACKLOG = 256
+_LAST_WORDS_SECONDS = 10.0
 
 CheckLogin = Callable[[str, Secret], Awaitable[bool | None]]
 """Whether user name and password are right; None where that cannot be told now."""
@@ -111,13 +112,9 @@ class Listener:
     async def open(self) -> None:
         """Listen. Raises OSError: the port is taken, or not for this user."""
         loop = asyncio.get_running_loop()
-        tls = self.door.tls if self.door.tls_at_once else None
-        limit = _TLS_SECONDS if tls else None
         sock = self.door.sock
         if sock is not None and sock.family is not socket.AF_UNIX:
-            self._server = await loop.create_server(
-                lambda: _Connection(self), sock=sock, ssl=tls, ssl_handshake_timeout=limit, backlog=_BACKLOG
-            )
+            self._server = await loop.create_server(lambda: _Connection(self), sock=sock, backlog=_BACKLOG)
         elif sock is not None or self.door.path is not None:
             self._server = await loop.create_unix_server(
                 lambda: _Connection(self), None if sock is not None else self.door.path, sock=sock
@@ -127,8 +124,6 @@ class Listener:
                 lambda: _Connection(self),
                 self.door.host,
                 self.door.port,
-                ssl=tls,
-                ssl_handshake_timeout=limit,
                 reuse_address=True,
                 backlog=_BACKLOG,
             )
@@ -169,6 +164,7 @@ class _Connection(asyncio.Protocol):
         self._peer = ""
         self._timer: asyncio.TimerHandle | None = None
         self._timed = -1  # the dialogue's progress when its time began
+        self._choked = False  # it does not read our answers
         self._until = inf  # when it is up, by the loop's clock
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -180,15 +176,28 @@ class _Connection(asyncio.Protocol):
         self._peer = str(name[0]) if isinstance(name, tuple) else UNIX
         refusal = self._listener.admits(self._peer)
         if refusal:
-            transport.write(refusal)
+            if not self._listener.door.tls_at_once:
+                transport.write(refusal)
             transport.close()
             return
         self._listener.connections.add(self)
         self._listener.each[self._peer] += 1
-        tls = self._listener.door.tls_at_once
+        if self._listener.door.tls_at_once:
+            self._begin(self._tls_first(transport))
+        else:
+            self._greet(transport, tls=False)
+
+    def _greet(self, transport: asyncio.Transport, *, tls: bool) -> None:
         self._dialogue = Dialogue(self._listener.rules, self._peer, tls=tls, may_send=self._listener.may_send)
         transport.write(self._dialogue.greeting())
         self._set_timer()
+
+    async def _tls_first(self, transport: asyncio.Transport) -> None:
+        """After it was counted: who never ends a handshake holds a place among the clients, and no other."""
+        upgraded = await self._secured(transport)
+        if upgraded is not None and self._transport is not None:
+            self._transport = upgraded
+            self._greet(upgraded, tls=True)
 
     def data_received(self, data: bytes) -> None:
         """The client said something."""
@@ -214,10 +223,12 @@ class _Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client does not read our answers: then we do not read its commands."""
+        self._choked = True
         self._read(False)
 
     def resume_writing(self) -> None:
         """It reads again."""
+        self._choked = False
         self._read(not self.tasks)
 
     def shut_down(self) -> None:
@@ -251,6 +262,8 @@ class _Connection(asyncio.Protocol):
                     self._begin(self._start_tls(transport))
                 case HangUp():
                     transport.close()
+                    # One that does not read what is left to say holds its place no longer than this.
+                    asyncio.get_running_loop().call_later(_LAST_WORDS_SECONDS, transport.abort)
         self._set_timer()
 
     def _mail(self) -> Incoming:
@@ -278,7 +291,7 @@ class _Connection(asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         with contextlib.suppress(RuntimeError):  # between two transports, while TLS begins
-            if on:
+            if on and not self._choked:
                 transport.resume_reading()
             else:
                 transport.pause_reading()
@@ -296,21 +309,25 @@ class _Connection(asyncio.Protocol):
             self._do(dialogue.log_in_later() if right is None else dialogue.logged_in(right))
 
     async def _start_tls(self, transport: asyncio.Transport) -> None:
+        upgraded = await self._secured(transport)
+        if upgraded is not None and self._dialogue is not None:
+            self._transport = upgraded
+            self._dialogue.tls_started()
+            self._set_timer()
+
+    async def _secured(self, transport: asyncio.Transport) -> asyncio.Transport | None:
+        """The connection under TLS; None where that came to nothing, and it is closed."""
         context = self._listener.door.tls
-        if context is None or self._dialogue is None:
+        if context is None:
             self.abort()
-            return
+            return None
         try:
-            upgraded = await asyncio.get_running_loop().start_tls(
+            return await asyncio.get_running_loop().start_tls(
                 transport, self, context, server_side=True, ssl_handshake_timeout=_TLS_SECONDS
             )
         except (OSError, TimeoutError):  # ssl.SSLError is one: the client did not like our certificate
             self.abort()
-            return
-        if upgraded is not None:
-            self._transport = upgraded
-            self._dialogue.tls_started()
-            self._set_timer()
+            return None
 
     def _set_timer(self) -> None:
         """A client has so long for its next progress; a byte now and then is none."""

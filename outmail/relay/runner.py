@@ -25,7 +25,7 @@ from outmail.relay.bounces import Kind, Original, Reporter
 from outmail.relay.fates import Explain, Noted, note
 from store.errors import ErrorKind, StoreError
 from store.spool import Spool
-from store.spool_shapes import Addressee, Due, Job, LastError, NewMail, Settled, State
+from store.spool_shapes import Addressee, Due, IllegalChange, Job, LastError, NewMail, Settled, State
 from transports.base import Dsn, Envelope
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,8 @@ class Runner:
         self._begun: deque[datetime] = deque()  # when the mails of the last minute set out
         self._woken = asyncio.Event()
         self._stopping = False
+        self._rests = asyncio.Event()  # while nothing new is begun
+        self._rests.set()
 
     def wake(self) -> None:
         """There is something to send."""
@@ -109,18 +111,28 @@ class Runner:
 
     async def run(self) -> None:
         """Send for as long as the relay runs. Ends when told to stop, or cancelled."""
-        while not self._stopping:
-            self._woken.clear()
-            try:
-                begun, again = await self._begin(), await self._until_due()
-            except StoreError as error:
-                log.warning("%s: %s", self.profile, error)
-                begun, again = 0, _AGAIN_SECONDS
-            if not begun:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(again):
-                        await self._woken.wait()
-                await self.route.tidy()
+        self._rests.clear()
+        try:
+            while not self._stopping:
+                await self._turn()
+        finally:
+            self._rests.set()
+
+    async def _turn(self) -> None:
+        self._woken.clear()
+        try:
+            begun, again = await self._begin(), await self._until_due()
+        except StoreError as error:
+            log.warning("%s: %s", self.profile, error)
+            begun, again = 0, _AGAIN_SECONDS
+        except Exception:  # one round must not be the last: all mail of the profile would stand still
+            log.exception("profile %s", self.profile)
+            begun, again = 0, _AGAIN_SECONDS
+        if not begun:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(again):
+                    await self._woken.wait()
+            await self.route.tidy()
 
     async def drain(self) -> None:
         """Send everything that is due now, and wait until that is done."""
@@ -128,16 +140,20 @@ class Runner:
             if self._under_way:
                 await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
 
-    async def stop(self, seconds: float) -> None:
-        """Let what is under way end within the time; the rest stays in the queue. Hangs up."""
+    async def stop(self, seconds: float | None) -> None:
+        """Let what is under way end within the time (None: however long it takes); hangs up.
+
+        The rest stays in the queue. What is cut off after it was handed over is uncertain there.
+        """
         self._stopping = True
         self.wake()
+        await self._rests.wait()
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=seconds)
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
-        await self.route.close()
+        await self.route.end()
 
     async def _begin(self) -> int:
         """Set out with as many mails as there is room for; how many."""
@@ -146,6 +162,9 @@ class Runner:
             return 0
         now = self._now()
         jobs = await self._spool.take(self.profile, room, now)
+        if self._stopping:  # meanwhile
+            await self._spool.give_back([job.id for job in jobs], now)
+            return 0
         for job in jobs:
             self._begun.append(now)
             task = asyncio.create_task(self._send(job))
@@ -163,7 +182,9 @@ class Runner:
         if most is None:
             self._begun.clear()
             return max(room, 0)
-        while self._begun and self._begun[0] <= self._now() - _MINUTE:
+        now = self._now()
+        # What set out in time to come did so before the clock was set back.
+        while self._begun and not now - _MINUTE < self._begun[0] <= now:
             self._begun.popleft()
         return max(min(room, most - len(self._begun)), 0)
 
@@ -185,7 +206,16 @@ class Runner:
         except StoreError as error:
             # It has left the queue, which the spool has told; or it cannot be read for a while.
             if error.kind is not ErrorKind.DAMAGED:
-                await self._spool.give_back([job.id], self._now())
+                log.warning("mail %s cannot be read now: %s", job.id, error)
+                again = self._now() + _MINUTE
+                await self._settle(
+                    [
+                        Settled(
+                            job.id, due.number, _waits(due), again, server=due.uncertain_at, attempt=False
+                        )
+                        for due in job.recipients
+                    ]
+                )
             return
         for server in dict.fromkeys(due.uncertain_at for due in job.recipients):
             people = tuple(due for due in job.recipients if due.uncertain_at == server)
@@ -214,7 +244,8 @@ class Runner:
             same = fates[due.address]
             fate = same.pop(0) if len(same) > 1 else same[0]
             chance = self._chance()
-            found.append(note(job, due, fate, attempt, now, chance=chance, explain=self._explain))
+            own = self._reporter.address
+            found.append(note(job, due, fate, attempt, now, chance=chance, explain=self._explain, own=own))
         return tuple(found)
 
     async def _tell(self, job: Job, content: bytes, noted: Sequence[Noted]) -> None:
@@ -252,6 +283,9 @@ class Runner:
         while True:
             try:
                 await self._spool.settle(settled, self._now())
+            except IllegalChange:
+                log.exception("%s", self.profile)
+                return
             except StoreError as error:
                 log.warning("%s: %s", self.profile, error)
                 await asyncio.sleep(_AGAIN_SECONDS)
@@ -263,6 +297,10 @@ class Runner:
         if found is not None and not self.pause_reason:
             self.pause(found.title)
             self._paused(found)
+
+
+def _waits(due: Due) -> State:
+    return State.UNCERTAIN if due.uncertain_at else State.WAITING
 
 
 def _message_id(content: bytes) -> str:

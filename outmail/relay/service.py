@@ -27,7 +27,7 @@ from outmail.relay.doors import activated_sockets
 from outmail.relay.entrances import Entrances
 from outmail.relay.intake import Intake
 from outmail.relay.lanes import Lanes
-from outmail.relay.ledger import Ledger, ended
+from outmail.relay.ledger import Ledger
 from outmail.relay.listener import Listener
 from outmail.relay.steer import Steer
 from outmail.relay.submission import Submission, collect_drops
@@ -70,7 +70,8 @@ class Service:
         self._began = now()
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ready = self._ending = False
         self._activated: dict[str, socket.socket] = {}
 
     @property
@@ -93,13 +94,14 @@ class Service:
 
     def reload_soon(self) -> None:
         """Read the settings anew (SIGHUP); what goes wrong is in the log."""
-        self._begin(self._reload_logged())
+        if self._ready:
+            self._begin(self._reload_logged())
 
     async def _reload_logged(self) -> None:
         try:
             await self.reload()
-        except (StoreError, SettingsInvalid) as error:
-            log.error("the settings were not read anew, the old ones stay: %s", error)
+        except (StoreError, SettingsInvalid, EngineError) as error:
+            log.error("the settings were not taken anew: %s", error)
 
     def stop(self) -> None:
         """End: what is under way gets its time, the rest stays in the queue."""
@@ -119,8 +121,9 @@ class Service:
             closing.push_async_callback(self.ledger.write)
             self._begin(self.ledger.run())
             closing.push_async_callback(self._end_tasks)
-            self.alerts = Alerts(self.settings.alerts)
-            closing.push_async_callback(self.alerts.close)
+            self._alerts_of = self.settings.alerts
+            self.alerts = Alerts(self._alerts_of)
+            closing.push_async_callback(self._close_alerts)
             self.lanes = Lanes(self)
             closing.push_async_callback(self._stop_lanes)
             await self._open(closing)
@@ -130,6 +133,8 @@ class Service:
             for address in self.entrances.addresses:
                 log.info("listening on %s", address)
             notify.notify(READY="1", STATUS=f"listening on {', '.join(self.entrances.addresses)}")
+            closing.push_async_callback(self._end_reloads)
+            self._ready = True
             ready()
             await self._stop.wait()
             log.info("ending: what is under way gets %s s", self.settings.stop_seconds)
@@ -157,15 +162,32 @@ class Service:
         await self.entrances.open(self.settings, self.hostname)
         closing.push_async_callback(self.entrances.close)
 
+    async def _close_alerts(self) -> None:
+        await self.alerts.close()
+
     async def _stop_lanes(self) -> None:
         await self.lanes.stop(float(self.settings.stop_seconds))
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
-        self._tasks.append(asyncio.create_task(work))
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a part of the relay has ended", exc_info=task.exception())
 
     async def _end_tasks(self) -> None:
-        for task in self._tasks:
-            await ended(task)
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _end_reloads(self) -> None:
+        """One that is under way ends first; none is begun any more."""
+        async with self._reloading:
+            self._ending = True
 
     # What goes on beside the mail.
 
@@ -173,24 +195,27 @@ class Service:
     def _maildrop(self) -> Path:
         return self.workspace.paths.spool / MAILDROP
 
-    async def _collect(self, intake: Intake) -> None:
+    async def _collect(self, intake: Intake) -> bool:
+        """What was dropped; False where the queue took nothing, and it must be tried again."""
         try:
             found = await collect_drops(self._maildrop, self.spool, intake, self._now())
         except StoreError as error:
             log.warning("the maildrop was not collected: %s", error)
-            return
+            return False
         for refused in found.refused:
             self._told(refused)
+        return True
 
     async def _watch_drops(self) -> None:
         folder, seen = self._maildrop, -1
         while True:
             await asyncio.sleep(DROP_SECONDS)
-            with contextlib.suppress(OSError):
+            try:
                 changed = folder.stat().st_mtime_ns
-                if changed != seen:
-                    seen = changed
-                    await self._collect(self._submission.intake)
+            except OSError:
+                continue  # there is none as long as nothing was dropped
+            if changed != seen and await self._collect(self._submission.intake):
+                seen = changed
 
     async def _tidy(self) -> None:
         while True:
@@ -222,13 +247,16 @@ class Service:
         opened, that is told and the others serve.
         """
         async with self._reloading:
+            if self._ending:
+                return
             notify.reloading()
             before = self.workspace.snapshot.revision
             try:
                 await asyncio.to_thread(self.workspace.reload)
                 saved = self.workspace.snapshot.revision != before
-                await self._renew()
+                # The lanes first: a door takes mail for a new profile only when somebody sends it.
                 await self.lanes.reload(saved=saved)
+                await self._renew()
                 await self._collect(self._submission.intake)  # what no profile was there for
             finally:
                 notify.notify(READY="1", STATUS=f"listening on {', '.join(self.entrances.addresses)}")
@@ -236,8 +264,10 @@ class Service:
 
     async def _renew(self) -> None:
         """The relay's own settings, and certificates that were renewed."""
-        await self.alerts.close()
-        self.alerts = Alerts(self.settings.alerts)
+        if self.settings.alerts != self._alerts_of:
+            await self.alerts.close()
+            self._alerts_of = self.settings.alerts
+            self.alerts = Alerts(self._alerts_of)
         self.hostname = self._own_name()
         self._submission.intake = self.lanes.intake("")
         wrong: list[EngineError | StoreError] = []

@@ -15,6 +15,8 @@ from outmail.engine.workspace import Workspace
 from outmail.relay.control import Answer, Question
 from outmail.relay.lanes import Lanes
 from outmail.relay.ledger import Ledger
+from store.errors import ErrorKind, StoreError
+from store.problems import SettingsInvalid
 from store.spool import Spool
 from store.spool_ids import MailId
 from store.spool_shapes import Which
@@ -71,7 +73,9 @@ class Steer:
         workspace = self._service.workspace
         found["sent"] = await asyncio.to_thread(workspace.history.sent)  # mails, as without a relay
         for route in found["profiles"]:
-            profile = workspace.settings.profiles[route["profile"]]
+            profile = workspace.settings.profiles.get(route["profile"])
+            if profile is None:
+                continue  # it was removed a moment ago
             state = None
             if profile.auth.method == "oauth":
                 state = await asyncio.to_thread(workspace.tokens.state, profile)
@@ -152,7 +156,15 @@ class Steer:
         return found
 
     async def _reload(self, _question: Question, _who: str) -> object:
-        await self._service.reload()
+        try:
+            await self._service.reload()
+        except SettingsInvalid as error:
+            raise StoreError(
+                ErrorKind.BAD_INPUT,
+                "the relay did not take the settings",
+                "; ".join(str(problem) for problem in error.problems)[:2000],
+                "correct them: run outmail on a terminal",
+            ) from error
         return True
 
 

@@ -14,6 +14,7 @@ from outmail.engine.failover import Standing
 from outmail.engine.route import IDLE, MOST_MAILS, Attempt, Place, Route
 from outmail.engine.trouble import Action
 from transports.base import (
+    CancelledAfterHandOver,
     Cause,
     Envelope,
     Failure,
@@ -151,7 +152,8 @@ async def test_a_connection_is_not_used_without_end() -> None:
     world = World(ONE)
     for _ in range(MOST_MAILS + 1):
         await world.route.send(MAIL)
-    assert (world.servers[ONE].opened, world.servers[ONE].closed) == (2, 1)
+    await world.route.end()
+    assert (world.servers[ONE].opened, world.servers[ONE].closed) == (2, 2)
 
 
 async def test_a_dead_primary_costs_its_time_out_once_and_is_left_alone_when_it_is_back() -> None:
@@ -321,3 +323,65 @@ async def test_timing_of_tidying_is_by_use_not_by_age() -> None:
         world.now += IDLE - timedelta(seconds=1)
         await world.route.tidy()
     assert world.opened == (1, 0, 0)
+
+
+async def test_a_connection_that_is_used_while_old_ones_are_closed() -> None:
+    """Goodbye takes a while; mail that comes meanwhile must neither fail nor be in its way."""
+    world = World()
+    for place in (ONE, TWO):
+        await world.route.send(MAIL, only=place.address)
+    world.now += IDLE
+    tidying = asyncio.ensure_future(world.route.tidy())
+    sending = [asyncio.ensure_future(world.route.send(MAIL)) for _ in range(5)]
+    world.servers[THREE].opens = []
+    await world.route.send(MAIL, only=THREE.address)
+    await asyncio.gather(tidying, *sending)
+    assert world.took == (6, 1, 1)
+
+
+async def test_connections_kept_before_the_clock_was_set_back_are_closed() -> None:
+    world = World(ONE)
+    await world.route.send(MAIL)
+    world.now -= timedelta(hours=2)
+    await world.route.tidy()
+    assert world.servers[ONE].closed == 1
+
+
+async def test_a_server_that_no_longer_answers_costs_one_time_out_for_all_its_connections() -> None:
+    world = World(ONE, TWO)
+    go_on = world.servers[ONE].stall()
+    sending = [asyncio.ensure_future(world.route.send(MAIL)) for _ in range(4)]
+    await world.servers[ONE].has_opened(4)
+    go_on.set()
+    await asyncio.gather(*sending)
+    world.servers[ONE].says = [failure(Scope.SERVER, Verdict.RETRY, StepName.SENDER, Cause.TIMED_OUT)] * 4
+    attempt = await world.route.send(MAIL)
+    assert attempt.place == TWO
+    assert len(world.servers[ONE].says) == 3, "one of the four was asked"
+    await world.route.end()
+    assert world.servers[ONE].closed == 4
+
+
+async def test_who_hears_of_a_switch_cannot_undo_a_mail() -> None:
+    world = World()
+
+    def broken(_before: Standing, _then: Standing) -> None:
+        raise LookupError("a banner")
+
+    world.route._moved = broken
+    world.servers[ONE].opens = [DOWN]
+    attempt = await world.route.send(MAIL)
+    assert (attempt.place, actions(attempt)) == (TWO, [None, None])
+
+
+async def test_a_mail_that_is_cut_off_after_it_was_handed_over_is_uncertain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+
+    async def send(_envelope: Envelope, _trace: Trace) -> Receipt:
+        raise CancelledAfterHandOver
+
+    monkeypatch.setattr(world.servers[ONE], "send", send)
+    attempt = await world.route.send(MAIL)
+    assert (attempt.place, actions(attempt)) == (ONE, [Action.HOLD, Action.HOLD])

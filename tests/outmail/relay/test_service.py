@@ -332,6 +332,24 @@ async def test_a_listener_that_cannot_be_opened_closes_no_other(
             )
 
 
+async def test_a_socket_that_cannot_be_made_leaves_the_rest_of_the_reload(
+    tenant: PracticeTenant, tmp_path: Path
+) -> None:
+    paths = homes(tmp_path)
+    door = {"listen": "127.0.0.1:0"}
+    settings = with_relay(tenant.profiles(), {"listeners": [door]})
+    async with relaying(paths, settings, ()) as relay:
+        admin = await asyncio.to_thread(workspace, paths)
+        nowhere = {"listen": f"unix:{tmp_path}/no/such/folder/smtp"}
+        other = changed(admin.settings, "practice", sender_name="Other Name")
+        admin.save(with_relay(other, {"listeners": [nowhere, door]}), "an admin")
+        await relay.ask("reload")
+        assert len(relay.service.entrances.addresses) == 1
+        await relay.hand_in()
+        await arrived(tenant, 1)
+    assert b"From: Other Name" in tenant.mails[0].file.read_bytes()
+
+
 async def test_a_renewed_certificate_is_read(tenant: PracticeTenant, tmp_path: Path, pki: Pki) -> None:
     paths, pem = homes(tmp_path), tmp_path / "server.pem"
     shutil.copy(pki.expired().pem, pem)
