@@ -11,7 +11,7 @@ import pytest
 
 from tests.outmail.handing import ADMIN, Relay, environment, launcher, relay, run
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.long]
 
 CRON = b"""From: root (Cron Daemon)
 To: root

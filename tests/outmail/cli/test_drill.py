@@ -10,6 +10,8 @@ import pytest
 from tests.outmail.cli.running import Ended, Practice, run
 from tests.outmail.fake_relay import fake_relay
 
+pytestmark = pytest.mark.long
+
 Ready = Callable[..., Ended]
 
 

@@ -16,6 +16,8 @@ from tests.outmail.cli.running import run
 from tests.outmail.engine.test_idle_queue import fill
 from tests.outmail.fake_relay import fake_relay
 
+pytestmark = pytest.mark.long
+
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 REFUSED = LastError(
     "Connection refused\x1b[2J", scope="server", verdict="retry", diagnosis="connection-refused"

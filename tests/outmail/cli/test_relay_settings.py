@@ -10,6 +10,8 @@ from store.relay_password import Hashed
 from tests.outmail.cli.running import run
 from tests.outmail.cli.test_terminal import OnTerminal
 
+pytestmark = pytest.mark.long
+
 PASSWORD = "MARK pässword"
 PROFILE = """
 [profiles.desk]

@@ -8,10 +8,14 @@ import socket
 import threading
 from pathlib import Path
 
+import pytest
+
 from store.spool import Spool
 from tests.outmail.cli.running import run
 from tests.store.drops import collected
 from tests.store.spools import NOON
+
+pytestmark = pytest.mark.long
 
 PLAIN = """
 [profiles.support]

@@ -10,6 +10,8 @@ from store.errors import ErrorKind, StoreError
 from tests.outmail.cli.running import Practice, run
 from tests.outmail.fake_relay import fake_relay
 
+pytestmark = pytest.mark.long
+
 PLAIN = """
 [profiles.x]
 protocol = "smtp"

@@ -27,6 +27,8 @@ from store.relay_password import Hashed, hash_password
 from store.relay_settings import RelayUser
 from transports.secret import Secret
 
+pytestmark = pytest.mark.long
+
 PASSWORD = "pässword of the printer"
 SLOW = hash_password(SecretStr(PASSWORD))
 
