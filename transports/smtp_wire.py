@@ -13,79 +13,24 @@ import ssl
 from collections.abc import AsyncGenerator, Iterable, Sequence
 
 from aiosmtplib.errors import SMTPException
-from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
 from transports.base import CancelledAfterHandOver, Cause, Scope, StepName, TransportError
 from transports.net.failures import cause_of, deadline, from_error, unreachable, words_of
+from transports.smtp_protocol import REMEMBERED, Protocol
 from transports.smtp_replies import Reply, refusal
 from transports.trace import OpenStep, harmless, masked
 
-_REMEMBERED = 65536
 _CHUNK = 65536
 _PATIENCE = 2.0  # seconds at most for a silent server to show that it waits for TLS
 _TLS_RECORD = re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")
 _CLOSING = re.compile(rb"^421[ -]", re.MULTILINE)
 
 
-class _Protocol(SMTPProtocol):
-    """aiosmtplib's protocol, which throws away what nobody asked for; this one remembers it."""
-
-    def __init__(self) -> None:
-        super().__init__(asyncio.get_running_loop())
-        self.seen = bytearray()  # since the last command
-        self.lost: Exception | None = None
-        self.room = asyncio.Event()  # the send buffer is empty enough to write more
-        self.room.set()
-        self.news: asyncio.Event | None = None  # while the answers to several commands are awaited
-
-    def data_received(self, data: bytes) -> None:
-        if len(self.seen) < _REMEMBERED:
-            self.seen += data
-        if self.news is not None:  # aiosmtplib would take the first of them and throw the others away
-            self.news.set()
-        else:
-            super().data_received(data)
-
-    def eof_received(self) -> bool:
-        if self.news is not None:
-            self.news.set()
-        return super().eof_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.lost = exc
-        self.room.set()
-        if self.news is not None:
-            self.news.set()
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        self.room.clear()
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        self.room.set()
-        super().resume_writing()
-
-    def behind_the_reply(self) -> bytes:
-        """What came after the end of the first reply; b"" from a server that waits its turn."""
-        end = self.end_of_reply()
-        return bytes(self.seen[end:]) if end else b""
-
-    def end_of_reply(self) -> int:
-        """Where the first reply ends in what was seen; 0 where it has not come to its end."""
-        start = 0
-        while (end := self.seen.find(b"\n", start)) != -1:
-            if self.seen[start + 3 : start + 4] != b"-":
-                return end + 1
-            start = end + 1
-        return 0
-
-
 class Wire:
     """A conversation with one server. `close` at any time; after a failure nothing else is of use."""
 
-    def __init__(self, transport: asyncio.Transport, protocol: _Protocol) -> None:
+    def __init__(self, transport: asyncio.Transport, protocol: Protocol) -> None:
         self._transport = transport
         self._protocol = protocol
         self._hidden: set[str] = set()
@@ -96,7 +41,7 @@ class Wire:
         """Take over a connected socket, which is closed with the wire."""
         loop = asyncio.get_running_loop()
         try:
-            transport, protocol = await loop.create_connection(_Protocol, sock=sock)
+            transport, protocol = await loop.create_connection(Protocol, sock=sock)
         except BaseException:  # a cancelled task too: the socket is ours now
             sock.close()
             raise
@@ -210,7 +155,7 @@ class Wire:
             for left, (where, line) in zip(range(len(lines) - 1, -1, -1), lines, strict=True):
                 doing = f"waiting for the answer to {line.split(' ', 1)[0]}"
                 while not (end := protocol.end_of_reply()):
-                    if not protocol.is_connected or len(protocol.seen) >= _REMEMBERED:
+                    if not protocol.is_connected or len(protocol.seen) >= REMEMBERED:
                         raise self._gone(step, where, None)
                     protocol.news.clear()
                     async with deadline(where, seconds, doing):

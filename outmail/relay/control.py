@@ -6,7 +6,6 @@ One line of JSON, one line back; a question is short, and whoever asks slowly is
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from outmail.engine.control import LONGEST_QUESTION
 from outmail.relay.access import Access, Role, peer
-from outmail.relay.sockets import unix_socket
+from outmail.relay.sockets import UnixServer
 from store.errors import ErrorKind, StoreError
 
 log = logging.getLogger(__name__)
@@ -34,49 +33,15 @@ It raises StoreError, and ValueError for fields that are none.
 """
 
 
-class Control:
+class Control(UnixServer):
     """The socket at `path`. `commands` are for admins; anybody who may reach it is told that a relay runs."""
 
     def __init__(
         self, path: Path, access: Access, commands: Mapping[str, Answer], mode: int = 0o600, gid: int = -1
     ) -> None:
-        self._path = path
+        super().__init__(path, mode, gid, most=MOST, limit=LONGEST_QUESTION)
         self._access = access
         self._commands = commands
-        self._mode = mode
-        self._gid = gid
-        self._server: asyncio.Server | None = None
-        self._serving: set[asyncio.Task[None]] = set()
-
-    async def open(self) -> None:
-        """Listen. Raises StoreError."""
-        sock = unix_socket(self._path, self._mode, self._gid)
-        self._server = await asyncio.start_unix_server(self._client, sock=sock, limit=LONGEST_QUESTION)
-
-    async def close(self) -> None:
-        """Answer nobody any more."""
-        if self._server is None:
-            return
-        self._server.close()
-        self._server = None
-        with contextlib.suppress(OSError):
-            self._path.unlink()
-        for task in list(self._serving):
-            task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
-
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._serving.add(task)
-            task.add_done_callback(self._serving.discard)
-        try:
-            if len(self._serving) <= MOST:
-                await self._serve(reader, writer)
-        except (OSError, TimeoutError, ValueError):
-            return  # gone, slow, or no question at all
-        finally:
-            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         _, uid, gid = peer(writer.get_extra_info("socket"))

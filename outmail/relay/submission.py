@@ -20,7 +20,7 @@ from pathlib import Path
 from outmail.relay.access import peer
 from outmail.relay.intake import HEADERS_TOO_LONG, LOOP, Given, Intake, Refused, not_taken
 from outmail.relay.replies import Answer
-from outmail.relay.sockets import unix_socket
+from outmail.relay.sockets import UnixServer
 from store.errors import ErrorKind, StoreError
 from store.maildrop import HEADER_LIMIT
 from store.maildrop_collect import LIMIT, Collected, Dropped, NotOurs, collect, given, read_envelope
@@ -133,7 +133,7 @@ class _Told:
         return _Told({"ok": False, "code": code, "why": why, "remedy": remedy})
 
 
-class Submission:
+class Submission(UnixServer):
     """The socket at `path`, made with this mode and group (-1: the service's own).
 
     `may_send` is asked whether a user (uid, gid) may hand in mail; `limit` is of one mail, in bytes.
@@ -150,52 +150,18 @@ class Submission:
         *,
         limit: int = LIMIT,
     ) -> None:
-        self._path = path
+        super().__init__(path, mode, gid, most=MOST, limit=HEADER_LIMIT)
         self.intake = intake
         self._spool = spool
         self._may_send = may_send
-        self._mode = mode
-        self._gid = gid
         self._limit = limit
-        self._server: asyncio.Server | None = None
-        self._serving: set[asyncio.Task[None]] = set()
         self._done: set[str] = set()  # names of mails whose clients know that they were taken
-
-    async def open(self) -> None:
-        """Listen. Raises StoreError."""
-        sock = unix_socket(self._path, self._mode, self._gid)
-        self._server = await asyncio.start_unix_server(self._client, sock=sock, limit=HEADER_LIMIT)
 
     async def close(self) -> None:
         """Take nothing any more; a client that was not answered drops its mail."""
-        if self._server is None:
-            return
-        self._server.close()
-        self._server = None
-        with contextlib.suppress(OSError):
-            self._path.unlink()
-        for task in list(self._serving):
-            task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
+        await super().close()
         with contextlib.suppress(StoreError):
             await self._forget()
-
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._serving.add(task)
-            task.add_done_callback(self._serving.discard)
-        try:
-            if len(self._serving) <= MOST:
-                await self._serve(reader, writer)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            return  # gone, or too slow: it drops the mail
-        except asyncio.CancelledError:
-            return  # by `close`; asyncio's streams would log a cancelled task as an error
-        except Exception:
-            log.exception("the submission socket")  # the client drops the mail
-        finally:
-            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         _, uid, gid = peer(writer.get_extra_info("socket"))

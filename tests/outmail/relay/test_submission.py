@@ -179,7 +179,7 @@ async def test_a_slow_client_is_not_waited_for(place: Relay, monkeypatch: pytest
 
 
 async def test_more_clients_than_there_is_room_for(place: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submission, "MOST", 0)
+    monkeypatch.setattr(place.submission, "_most", 0)
     assert await submit(place, header() + framed(MAIL)) == {}
 
 
