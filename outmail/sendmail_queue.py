@@ -16,7 +16,7 @@ from outmail.sendmail_handover import LATER, NOT_ALLOWED, OK, NotTaken
 from outmail.sendmail_places import Place
 from store.errors import ErrorKind, StoreError
 from store.spool import EVERYTHING
-from transports.trace import harmless
+from transports.shown import harmless
 
 _MARKS = {"sending": "*", "held": "!", "uncertain": "?", "dead": "#"}
 _NOT_ASKED = "the queue was not reached"

@@ -24,6 +24,7 @@ class ErrorKind(StrEnum):
     UNREADABLE = "unreadable"
     BAD_INPUT = "bad-input"
     FORBIDDEN = "forbidden"  # not for this user
+    NO_PROFILE = "no-profile"  # none has this name
 
 
 class StoreError(Exception):

@@ -25,7 +25,7 @@ from transports.http_backend import Backend
 from transports.http_pool import Pool
 from transports.net.resolve import Resolver, system_resolver
 from transports.routes import HttpRoute
-from transports.trace import harmless
+from transports.shown import harmless
 
 USER_AGENT = "outmail"
 LIMIT = 1 << 20

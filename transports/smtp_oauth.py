@@ -15,11 +15,12 @@ from types import MappingProxyType
 from transports.base import NOTHING, Cause, Failure, Scope, StepName, TransportError, Verdict
 from transports.routes import Bearer, ServerAddress
 from transports.secret import Secret
+from transports.shown import harmless, masked
 from transports.smtp_capabilities import Capabilities
 from transports.smtp_mechanisms import HIDDEN, LONGEST_LINE, b64, cannot, named
 from transports.smtp_replies import Reply, refusal
 from transports.smtp_wire import Wire
-from transports.trace import OpenStep, harmless, masked
+from transports.trace import OpenStep
 
 _LONGEST_RESPONSE = 12288
 """RFC 4954, section 4, with CRLF: an authentication exchange's line."""

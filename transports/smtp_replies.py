@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
-from transports.trace import harmless
+from transports.shown import harmless
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
 _LONGEST_WORDS = 1000

@@ -17,9 +17,10 @@ from aiosmtplib.response import SMTPResponse
 
 from transports.base import CancelledAfterHandOver, Cause, Scope, StepName, TransportError
 from transports.net.failures import cause_of, deadline, from_error, unreachable, words_of
+from transports.shown import harmless, masked
 from transports.smtp_protocol import REMEMBERED, Protocol
 from transports.smtp_replies import Reply, refusal
-from transports.trace import OpenStep, harmless, masked
+from transports.trace import OpenStep
 
 _CHUNK = 65536
 _PATIENCE = 2.0  # seconds at most for a silent server to show that it waits for TLS

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType, TracebackType
 
 from transports.base import Failure, Status, Step, StepName, TransportError
+from transports.shown import harmless
 
 _LONGEST_LINE = 400
 _MOST_LINES = 200
-
-
-def harmless(text: str, longest: int = 2000) -> str:
-    """Text from a server or a file, safe to print: control characters (escape sequences too) as "?"."""
-    shown = text[:longest] + ("…" if len(text) > longest else "")
-    if shown.isprintable():
-        return shown
-    return "".join(c if c.isprintable() else ("\n" if c == "\n" else "?") for c in shown)
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """The text with each secret as ***, the longest first; very short ones would mask half a language."""
-    for secret in sorted({s for s in secrets if len(s) > 3}, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
 
 
 class OpenStep:

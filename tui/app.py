@@ -122,7 +122,7 @@ class OutmailApp(App[int]):
 
     def on_mount(self) -> None:
         """Draw first; everything that takes long to import or to read comes after."""
-        self.call_after_refresh(self.run_worker, self._open(), group="open")
+        self.call_after_refresh(lambda: self.run_worker(self._open(), group="open"))
 
     async def _open(self) -> None:
         await asyncio.to_thread(importlib.import_module, "tui.screens.home")

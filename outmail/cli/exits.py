@@ -54,6 +54,7 @@ _OF_STORE = {
     "unreadable": Exit.NO_INPUT,
     "bad-input": Exit.DATA,
     "forbidden": Exit.NOT_ALLOWED,
+    "no-profile": Exit.SETTINGS,
 }
 
 _OF_ENGINE = {"settings": Exit.SETTINGS, "input": Exit.DATA, "file": Exit.NO_INPUT}

@@ -11,7 +11,7 @@ from outmail.cli import say
 from outmail.diagnosis.finding import Finding
 from outmail.engine.report import Progress
 from transports.base import Status, StepName
-from transports.trace import harmless
+from transports.shown import harmless
 
 _MARKS = {Status.PASS: "✓", Status.WARN: "!", Status.FAIL: "✗", Status.SKIP: "–", Status.RUNNING: "…"}
 _PLAIN_MARKS = {Status.PASS: "+", Status.WARN: "!", Status.FAIL: "x", Status.SKIP: "-", Status.RUNNING: "."}

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from outmail.cli.exits import nagios_of
 from outmail.engine.report import CheckReport, ServerReport
 from transports.base import Status
-from transports.trace import harmless
+from transports.shown import harmless
 
 _WARN_DAYS = 21
 """Days before a certificate ends from which the check warns."""

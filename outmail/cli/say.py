@@ -20,10 +20,10 @@ _WIDEST = 100
 
 
 def harmless(text: str, longest: int = 2000) -> str:
-    """See transports.trace.harmless, which is loaded only where text is printed: JSON needs none of it."""
-    from transports import trace
+    """See transports.shown.harmless, which is loaded only where text is printed: JSON needs none of it."""
+    from transports import shown
 
-    return trace.harmless(text, longest)
+    return shown.harmless(text, longest)
 
 
 def prepare_streams() -> None:

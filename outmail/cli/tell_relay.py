@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def settings_saved(paths: Paths) -> None:
-    """Have it read them; silent where none runs, and a warning where it does not do it: they are saved."""
+    """Have it read them; silent where none runs, and a warning where it does not do all of it."""
     from outmail.engine.control import NotRunning, ask
     from store.errors import StoreError
 
@@ -20,6 +20,6 @@ def settings_saved(paths: Paths) -> None:
     except NotRunning:
         return
     except StoreError as error:
-        say.warning(f"the running relay does not have them yet: {error}")
+        say.warning(f"they are saved; {error}")
         if error.remedy:
             say.talk(f"  {error.remedy}")

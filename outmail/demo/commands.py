@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from outmail.demo.faults import UnknownFault
 from outmail.demo.person import ACCOUNTS, Unable
 from outmail.demo.tenant import PracticeTenant
-from transports.trace import harmless
+from transports.shown import harmless
 
 Answer = dict[str, object]
 

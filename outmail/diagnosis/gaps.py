@@ -6,7 +6,7 @@ A value comes from a server or a setting, so it is put on one line without contr
 from __future__ import annotations
 
 from outmail.diagnosis.case import Case
-from transports.trace import harmless
+from transports.shown import harmless
 
 _LONGEST_VALUE = 250
 _RIGHTS = {"graph": "Mail.Send", "ews": "EWS.AccessAsUser.All"}

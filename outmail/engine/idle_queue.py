@@ -25,7 +25,7 @@ from store.spool import EVERYTHING, Spool
 from store.spool_ids import MailId
 from store.spool_peek import peek
 from store.spool_shapes import Cause, Counts, Entry, Which
-from transports.trace import harmless
+from transports.shown import harmless
 
 T = TypeVar("T")
 Profiles = Callable[[], Mapping[str, Profile]]
@@ -204,7 +204,7 @@ class IdleQueue:
         profiles = self._known() if profile else None
         if profiles is not None and profile not in profiles:
             raise StoreError(
-                ErrorKind.NOT_FOUND,
+                ErrorKind.NO_PROFILE,
                 "unknown profile",
                 f"there is no profile {profile!r}",
                 f"there are: {', '.join(sorted(profiles)) or 'none'}",

@@ -22,7 +22,7 @@ from store import relay_settings
 from transports.base import TransportError
 from transports.http import HttpClient
 from transports.routes import HttpRoute
-from transports.trace import harmless
+from transports.shown import harmless
 
 log = logging.getLogger(__name__)
 

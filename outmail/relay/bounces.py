@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from outmail.version import VERSION
-from transports.trace import harmless
+from transports.shown import harmless
 
 LARGEST_RETURNED = 256 * 1024
 """Bytes of a mail that is sent back whole where RET=FULL asks for it; of a larger one the headers are."""

@@ -2,7 +2,8 @@
 
 More is taken than the grammar allows, where programs and printers are known to send it and it cannot
 be misread: spaces before the path, a path without its angle brackets, dots anywhere in a local part,
-"_" in a domain. What is taken is an address on one line, whatever it is.
+"_" in a domain, users of the sending machine ("root") without a domain. What is taken is an address on one
+line, whatever it is.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _LITERAL = rb"\[[0-9A-Fa-f:.IPvx]+\]"
 _ADDRESS = rb"((?:%b|%b)@(?:%b|%b))" % (_LOCAL, _QUOTED, _DOMAIN, _LITERAL)
 _ROUTE = rb"(?:@%b(?:,@%b)*:)?" % (_DOMAIN, _DOMAIN)
 _PATH = re.compile(rb" *(?:<%b%b>|%b)(?: +(.*))?" % (_ROUTE, _ADDRESS, _ADDRESS))
-_OTHER_PATH = re.compile(rb" *<(|postmaster)>(?: +(.*))?", re.IGNORECASE)
+_USER = re.compile(rb" *<([A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}|)>(?: +(.*))?")  # of a machine; or nobody
 
 _PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\x80-\xff]+))?")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")  # RFC 3461, section 4
@@ -49,8 +50,6 @@ def sender(argument: bytes) -> Sender:
     if argument[:5].upper() != b"FROM:":
         raise Wrong(replies.MAIL_SYNTAX)
     address, parameters = _path(argument[5:], replies.BAD_SENDER)
-    if address == "postmaster":
-        raise Wrong(replies.BAD_SENDER)
     found = Sender(address)
     if parameters:
         for name, value in _parameters(parameters):
@@ -82,10 +81,10 @@ def _path(text: bytes, bad: bytes) -> tuple[str, bytes | None]:
     """The address (without a source route, which nobody follows any more) and the parameters."""
     found = _PATH.fullmatch(text)
     if found is None:
-        other = _OTHER_PATH.fullmatch(text)
-        if other is None:
+        user = _USER.fullmatch(text)
+        if user is None:
             raise Wrong(bad)
-        return other[1].decode("ascii").lower(), other[2]
+        return user[1].decode("ascii"), user[2]
     bracketed, plain, parameters = found.groups()
     raw: bytes = bracketed or plain
     address = raw.decode("utf-8", "replace")

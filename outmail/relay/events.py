@@ -30,7 +30,7 @@ class Sender:
 
 @dataclass(slots=True)
 class Recipient:
-    """RCPT: the address ("postmaster" alone has no domain) and its wishes for notices (RFC 3461).
+    """RCPT: the address (without a domain: a user of a machine) and its wishes for notices (RFC 3461).
 
     `notify` holds "NEVER", or some of "SUCCESS", "FAILURE", "DELAY"; `orcpt` stays in xtext.
     """

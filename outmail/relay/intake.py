@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from outmail.engine import sender_policy
 from outmail.engine.sender_policy import Unfit
-from outmail.relay.events import Mail
+from outmail.relay.events import Mail, Recipient
 from outmail.relay.replies import Answer, printable
 from store.errors import ErrorKind, StoreError
 from store.profiles import Profile
@@ -115,6 +115,12 @@ class Intake:
         """For a client that begins to send a mail from this address."""
         return Incoming(self, peer)
 
+    def may_receive(self, recipient: Recipient) -> Answer | None:
+        """The refusal of a recipient whom no mail can reach, before the mail comes; None for all others."""
+        if self._local_mail_to or not _of_this_machine(recipient.address):
+            return None
+        return _nobody_stands_for(recipient.address, "5.1.2")
+
     def fit(self, given: Given, headers: bytes, draft: Draft) -> NewMail:
         """The mail as it goes into the queue; `draft` is what follows its header fields. Raises Refused."""
         sender = given.sender
@@ -188,8 +194,7 @@ class Intake:
         found: dict[str, Addressee] = {}
         for one in recipients:
             address = one.address
-            domain = address.rpartition("@")[2] if "@" in address else ""
-            if domain.lower() in _NO_PLACE:
+            if _of_this_machine(address):
                 address = self._local(address, "5.1.2")
                 found.setdefault(address, Addressee(address, one.notify, one.orcpt))
             elif address not in found:
@@ -200,9 +205,8 @@ class Intake:
         """Who stands for a user of this machine."""
         if self._local_mail_to:
             return self._local_mail_to
-        told = f"{address[:100]} is a user of this machine, and relay.local_mail_to does not say who gets"
         raise Refused(
-            Answer(550, enhanced, f"{told} such mail"),
+            _nobody_stands_for(address, enhanced),
             "set local_mail_to of [relay] to an address, or write to an address with a domain",
             setting=True,
         )
@@ -228,6 +232,19 @@ class Intake:
         if b"\ndate:" not in low and not _DATE.search(low):
             found += f"Date: {email.utils.format_datetime(given.accepted)}\r\n".encode("ascii")
         return found
+
+
+def _of_this_machine(address: str) -> bool:
+    """Whether it is a user of the sending machine: it has no domain, or one that is here."""
+    _, at, domain = address.rpartition("@")
+    return not at or domain.lower() in _NO_PLACE
+
+
+def _nobody_stands_for(address: str, enhanced: str) -> Answer:
+    told = (
+        f"{address[:100]} is a user of this machine, and relay.local_mail_to does not say who gets such mail"
+    )
+    return Answer(550, enhanced, told)
 
 
 def _no_profile(asked: str) -> Refused:

@@ -38,7 +38,7 @@ class Surroundings:
 
     spool: Spool
     tokens: Tokens
-    hostname: str
+    hostname: Callable[[], str]
     now: Callable[[], datetime]
     delivered: Callable[[Delivered], None]
     moved: Callable[[Lane, Standing, Standing], None]
@@ -57,6 +57,7 @@ class Lane:
         self.warning = ""
         self._around = around
         self._settings: tuple[Profile, Profile | None] | None = None
+        self._hostname = ""
         self._protocol = ""
         self._ways: Ways | None = None
         self._runner: Runner | None = None
@@ -69,10 +70,11 @@ class Lane:
 
     def renew(self, settings: Settings, *, always: bool = False) -> bool:
         """Take these settings; whether they are others than before (or `always`): mail begins anew then."""
-        given = _relevant(self.name, settings)
-        if given == self._settings and not always:
+        given, hostname = _relevant(self.name, settings), self._around.hostname()
+        if given == self._settings and hostname == self._hostname and not always:
             return False
         self._settings, self._protocol = None, given[0].protocol
+        self._hostname = hostname
         self._retire()
         self._by_itself = None
         self.unusable = self.warning = ""
@@ -84,7 +86,7 @@ class Lane:
             self._settings = given
             return True
         self.warning = ways.warning
-        reporter = Reporter(self._around.hostname, given[0].from_address)
+        reporter = Reporter(hostname, given[0].from_address)
 
         # What is under way by old settings says nothing of these.
         def moved(before: Standing, then: Standing) -> None:

@@ -62,7 +62,7 @@ class Lanes:
         self._around = Surroundings(
             service.spool,
             service.workspace.tokens,
-            service.hostname,
+            lambda: service.hostname,
             service.clock,
             service.ledger.delivered,
             self._moved,
@@ -195,7 +195,7 @@ class Lanes:
     def _known(self, profile: str | None) -> str:
         if profile and profile not in self._lanes:
             raise StoreError(
-                ErrorKind.NOT_FOUND,
+                ErrorKind.NO_PROFILE,
                 "unknown profile",
                 f"the relay has no profile {profile!r}",
                 f"there are: {', '.join(sorted(self._lanes)) or 'none'}",

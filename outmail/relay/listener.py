@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import cast
 
 from outmail.relay.dialogue import Dialogue
-from outmail.relay.events import Body, Dropped, Event, HangUp, Login, Mail, Reply, Sender, StartTls
+from outmail.relay.events import Body, Dropped, Event, HangUp, Login, Mail, Recipient, Reply, Sender, StartTls
 from outmail.relay.intake import Incoming, Intake
 from outmail.relay.replies import Answer
 from outmail.relay.rules import Rules
@@ -188,9 +188,19 @@ class _Connection(asyncio.Protocol):
             self._greet(transport, tls=False)
 
     def _greet(self, transport: asyncio.Transport, *, tls: bool) -> None:
-        self._dialogue = Dialogue(self._listener.rules, self._peer, tls=tls, may_send=self._listener.may_send)
+        listener = self._listener
+        self._dialogue = Dialogue(
+            listener.rules,
+            self._peer,
+            tls=tls,
+            may_send=listener.may_send,
+            may_receive=self._may_receive,
+        )
         transport.write(self._dialogue.greeting())
         self._set_timer()
+
+    def _may_receive(self, recipient: Recipient) -> Answer | None:
+        return self._listener.intake.may_receive(recipient)  # of now: a reload gives another
 
     async def _tls_first(self, transport: asyncio.Transport) -> None:
         """After it was counted: who never ends a handshake holds a place among the clients, and no other."""

@@ -12,7 +12,7 @@ import sys
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from transports.trace import harmless
+from transports.shown import harmless
 
 LONGEST = 8192
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
@@ -76,7 +76,7 @@ def _text(record: logging.LogRecord) -> str:
             frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
             trace = trace.tb_next
         text += f": {type(error).__name__} at {' < '.join(reversed(frames[-8:]))}"
-    return harmless(text, LONGEST)
+    return harmless(text, LONGEST).replace("\n", " ")  # a record is a line, whatever a server said
 
 
 def _priority(record: logging.LogRecord) -> int:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -240,35 +240,36 @@ class Service:
 
     # Steering.
 
-    async def reload(self) -> None:
+    async def reload(self) -> Sequence[EngineError | StoreError]:
         """Read the settings anew; mail takes them at once. Raises StoreError where they cannot be read.
 
-        Listeners that are no more are closed, new ones opened, renewed certificates read; where one cannot be
-        opened, that is told and the others serve.
+        Listeners that are no more are closed, new ones opened, renewed certificates read. Returns what was
+        wrong with some of them, after telling it: the others serve.
         """
         async with self._reloading:
             if self._ending:
-                return
+                return []
             notify.reloading()
             before = self.workspace.snapshot.revision
             try:
                 await asyncio.to_thread(self.workspace.reload)
                 saved = self.workspace.snapshot.revision != before
+                self.hostname = self._own_name()
                 # The lanes first: a door takes mail for a new profile only when somebody sends it.
                 await self.lanes.reload(saved=saved)
-                await self._renew()
+                wrong = await self._renew()
                 await self._collect(self._submission.intake)  # what no profile was there for
             finally:
                 notify.notify(READY="1", STATUS=f"listening on {', '.join(self.entrances.addresses)}")
             log.info("the settings were read anew")
+            return wrong
 
-    async def _renew(self) -> None:
+    async def _renew(self) -> Sequence[EngineError | StoreError]:
         """The relay's own settings, and certificates that were renewed."""
         if self.settings.alerts != self._alerts_of:
             await self.alerts.close()
             self._alerts_of = self.settings.alerts
             self.alerts = Alerts(self._alerts_of)
-        self.hostname = self._own_name()
         self._submission.intake = self.lanes.intake("")
         wrong: list[EngineError | StoreError] = []
         try:
@@ -280,6 +281,7 @@ class Service:
         for one in wrong:
             log.error("%s: %s; %s", one.what, one.why, one.remedy)
             self.alerts.raise_(Alert("cannot-listen", "", one.what, one.why, one.remedy, self._now()))
+        return wrong
 
     def status(self) -> RelayStatus:
         """For people."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, cast
 
+from outmail.engine.errors import EngineError
 from outmail.engine.idle_queue import header_text
 from outmail.engine.relay_status import RelayStatus
 from outmail.engine.signin_status import sign_in_json
@@ -39,8 +40,8 @@ class Steered(Protocol):
         """How it stands."""
         ...
 
-    async def reload(self) -> None:
-        """Read the settings anew."""
+    async def reload(self) -> Sequence[EngineError | StoreError]:
+        """Read the settings anew; what is wrong with some of them."""
         ...
 
 
@@ -157,7 +158,7 @@ class Steer:
 
     async def _reload(self, _question: Question, _who: str) -> object:
         try:
-            await self._service.reload()
+            wrong = await self._service.reload()
         except SettingsInvalid as error:
             raise StoreError(
                 ErrorKind.BAD_INPUT,
@@ -165,6 +166,9 @@ class Steer:
                 "; ".join(str(problem) for problem in error.problems)[:2000],
                 "correct them: run outmail on a terminal",
             ) from error
+        for one in wrong:
+            what = f"the relay has the new settings, but for one: {one.what}"
+            raise StoreError(ErrorKind.BAD_INPUT, what, one.why, one.remedy) from one
         return True
 
 

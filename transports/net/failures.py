@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from types import TracebackType
 
 from transports.base import NOTHING, Cause, Failure, Scope, StepName, TransportError, Verdict
-from transports.trace import harmless
+from transports.shown import harmless
 
 _VERIFY: Mapping[int, Cause] = {
     # OpenSSL's X509_V_ERR_* numbers (x509_vfy.h); they have been stable since OpenSSL 1.0.

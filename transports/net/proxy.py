@@ -22,7 +22,7 @@ from transports.net.connect import connect
 from transports.net.failures import deadline, from_error, words_of
 from transports.net.resolve import Endpoint
 from transports.routes import ProxyRoute, ServerAddress
-from transports.trace import harmless, masked
+from transports.shown import harmless, masked
 
 _LONGEST_ANSWER = 16384
 _SOCKS_LONGEST = 255  # RFC 1929, section 2: one byte says how long a user name or password is

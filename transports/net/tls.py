@@ -15,7 +15,8 @@ from pathlib import Path
 
 from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
 from transports.net.failures import words_of
-from transports.trace import OpenStep, harmless
+from transports.shown import harmless
+from transports.trace import OpenStep
 
 ENDS_SOON = timedelta(days=21)
 """How long before a certificate's end the warning begins."""

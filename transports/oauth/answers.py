@@ -19,7 +19,7 @@ from transports.oauth import claims
 from transports.oauth.base import DeviceCode, Granted, OAuthRoute
 from transports.oauth.failures import failed
 from transports.secret import Secret
-from transports.trace import harmless, masked
+from transports.shown import harmless, masked
 
 _LONGEST_TOKEN = 64 * 1024
 _LONGEST_TEXT = 2048

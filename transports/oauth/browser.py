@@ -17,7 +17,7 @@ from transports.oauth.answers import aadsts_in, declined, same_issuer
 from transports.oauth.base import BrowserRequest
 from transports.oauth.failures import failed
 from transports.secret import Secret
-from transports.trace import harmless
+from transports.shown import harmless
 
 _LONGEST = 32 * 1024
 _OURS = ("code", "state", "iss", "error")

@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 
-from transports.trace import harmless
+from transports.shown import harmless
 
 _LONGEST_TOKEN = 64 * 1024
 _LONGEST_CLAIM = 500

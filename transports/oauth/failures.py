@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
-from transports.trace import harmless
+from transports.shown import harmless
 
 
 def failed(cause: Cause, words: str, verdict: Verdict = Verdict.FIX_SETTINGS, **facts: str) -> TransportError:

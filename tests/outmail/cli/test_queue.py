@@ -211,7 +211,13 @@ def test_steering_a_running_relay(home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "code"),
-    [(ErrorKind.FORBIDDEN, 77), (ErrorKind.NOT_FOUND, 66), (ErrorKind.FULL, 73), (ErrorKind.LOCKED, 75)],
+    [
+        (ErrorKind.FORBIDDEN, 77),
+        (ErrorKind.NOT_FOUND, 66),
+        (ErrorKind.NO_PROFILE, 78),
+        (ErrorKind.FULL, 73),
+        (ErrorKind.LOCKED, 75),
+    ],
 )
 def test_what_the_relay_refuses(home: Path, kind: ErrorKind, code: int) -> None:
     with fake_relay(home / "run", {"pause": StoreError(kind, "not\x1b done", "that is why", "do this")}):

@@ -55,7 +55,7 @@ def test_a_relay_that_cannot_do_it_is_a_warning_since_the_settings_are_saved(hom
         done = run(home, "profile", "import", "-", stdin=PLAIN)
     assert done.code == 0
     assert done.err.splitlines()[-2:] == [
-        "outmail: the running relay does not have them yet: not read: the key is another",
+        "outmail: they are saved; not read: the key is another",
         "  restart it",
     ]
     assert [p["profile"] for p in run(home, "profile", "list", "--json").json] == ["x"]

@@ -173,7 +173,7 @@ def test_a_pause_outlives_the_command(paths: Paths, queue: IdleQueue) -> None:
 def test_an_unknown_profile_is_named(queue: IdleQueue, do: Callable[[IdleQueue, str], object]) -> None:
     with pytest.raises(StoreError) as refused:
         do(queue, "nobody")
-    assert refused.value.kind is ErrorKind.NOT_FOUND
+    assert refused.value.kind is ErrorKind.NO_PROFILE
     assert refused.value.remedy == "there are: support"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from outmail.relay.events import Recipient
 from outmail.relay.intake import Given, Refused
 from store.spool_shapes import Addressee, NewMail
 from tests.outmail.handing import ADMIN, HOST, Relay, profile, relay, utc_now
@@ -73,6 +74,18 @@ async def test_without_an_admin_the_setting_is_named(tmp_path: Path) -> None:
         place.profiles["support"] = profile("allow")
         with pytest.raises(Refused, match="local_mail_to"):
             fit(place, "a@b.test")
+
+
+@pytest.mark.parametrize("address", ["root", "ann@localhost", '"a b"', "ann@b.test"])
+async def test_before_the_mail_comes_only_a_user_without_an_admin_is_refused(
+    tmp_path: Path, place: Relay, address: str
+) -> None:
+    assert place.intake.may_receive(Recipient(address)) is None
+    async with relay(tmp_path / "other", running=False, local_mail_to="") as alone:
+        refused = alone.intake.may_receive(Recipient(address))
+        assert (refused is None) == (address == "ann@b.test")
+        if refused is not None:
+            assert refused.line.startswith(b"550 5.1.2 ")
 
 
 @pytest.mark.parametrize(

@@ -121,11 +121,15 @@ def test_a_small_mail_comes_whole() -> None:
 
 
 def test_bytes_one_at_a_time_fill_no_memory() -> None:
-    dialogue = fresh(in_memory=8192)
-    dialogue.receive(BEGUN)
     one = [b"x", b"\r", b"\n"]
-    used = most_memory(lambda: receive_all(dialogue, (one[at % 3] for at in range(30_000))))
-    assert used < 6 * 8192
+
+    def used() -> int:
+        dialogue = fresh(in_memory=8192)
+        dialogue.receive(BEGUN)
+        return most_memory(lambda: receive_all(dialogue, (one[at % 3] for at in range(30_000))))
+
+    # It takes long enough for other threads of the tests to get memory meanwhile: they only add to it.
+    assert min(used() for _ in range(3)) < 6 * 8192
 
 
 def test_what_is_sent_ahead_is_bounded_and_the_mail_is_answered_all_the_same() -> None:
