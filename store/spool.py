@@ -244,6 +244,8 @@ class Spool:
 
         They are being sent from now on, until they are settled.
         """
+        if not self._desk.waits(profile):
+            return []
         return await self._do(
             lambda desk: spool_flow.take(desk, profile, limit, now),
             durable=False,
@@ -286,6 +288,8 @@ class Spool:
 
     async def next_due(self, profile: str) -> datetime | None:
         """When the first mail of a profile is due; None where nothing waits for a time."""
+        if not self._desk.waits(profile):
+            return None
         return await self._do(lambda desk: spool_flow.next_due(desk, profile), durable=False)
 
     # For people.

@@ -17,7 +17,10 @@ from store.paths import private_folder
 from store.spool_db import FILE, connect, set_aside
 from store.spool_errors import database_moved, failed, is_damage
 from store.spool_reserve import Reserve
+from store.spool_shapes import State
 
+_WAIT = (State.WAITING.value, State.UNCERTAIN.value)
+"""What has a time at which it is due."""
 _UNREMARKABLE = 60_000_000  # microseconds: clocks are put right by less all the time
 
 
@@ -220,6 +223,11 @@ class Desk:
     def known_route(self, profile: str) -> int:
         """The number of a profile; -1, which no row has, where it has none."""
         return self._routes.get(profile, -1)
+
+    def waits(self, profile: str) -> bool:
+        """Whether anything of a profile may be due, now or later, by the last commit; any thread may ask."""
+        route, counts = self._routes.get(profile), self.counts
+        return any(counts[route, state] for state in _WAIT) if route is not None else False
 
     def profile(self, route: int) -> str:
         """The name of a route."""

@@ -121,7 +121,8 @@ class Runner:
     async def _turn(self) -> None:
         self._woken.clear()
         try:
-            begun, again = await self._begin(), await self._until_due()
+            begun = await self._begin()
+            again = 0.0 if begun else await self._until_due()
         except StoreError as error:
             log.warning("%s: %s", self.profile, error)
             begun, again = 0, _AGAIN_SECONDS
