@@ -84,6 +84,7 @@ class Graph(Part):
 
     cloud: Literal["global", "us-gov", "us-dod", "china", "custom"] = "global"
     endpoint: WebUrl | None = None
+    uncertain: Literal["hold", "send-again"] = "hold"  # mail that may have been taken, where nobody can look
 
 
 class OAuth(Part):

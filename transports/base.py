@@ -109,6 +109,9 @@ class Cause(StrEnum):
     SCOPE_MISSING = "scope-missing"  # signed in, but the right to send was not granted
     ACCOUNT_DIFFERS = "account-differs"  # signed in as another than the profile's; facts wanted, got
     CREDENTIAL_ENDS_SOON = "credential-ends-soon"  # facts what (client secret, certificate), until, days
+    TOKEN_AUDIENCE = "token-audience"  # noqa: S105 - the token is for another service; facts wanted, got
+    NOT_THE_SERVICE = "not-the-service"  # a page or a text from what should be Graph or EWS; fact `what`
+    CONTENT_UNFIT = "content-unfit"  # this way out would damage the message; fact `what` says how
     TOKEN_NOT_KEPT = "token-not-kept"  # noqa: S105 - the disk refused it; words tell why
 
 
@@ -172,14 +175,17 @@ class Dsn:
 class Envelope:
     """A message on its way: who it is from, who gets it (and nobody else), and its bytes.
 
-    `sender` is the reverse-path, "" for a bounce. `content` has CRLF line ends and is never
-    changed by a transport, apart from dot-stuffing on the wire.
+    `sender` is the reverse-path, "" for a bounce. `content` has CRLF line ends and is never changed by a
+    transport, apart from dot-stuffing on the wire, and from what a way out without an envelope needs
+    (`transports.mime_envelope`). `again`: this same server may have taken the message before, and is asked
+    first where it can be.
     """
 
     sender: str
     recipients: tuple[str, ...]
     content: bytes
     dsn: Dsn | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

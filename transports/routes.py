@@ -112,6 +112,37 @@ class HttpRoute:
     timeouts: Timeouts = field(default_factory=Timeouts)
 
 
+@dataclass(slots=True)
+class Throttle:
+    """Until when a service wants no request of a route, for all of the route's connections together.
+
+    `until` is a reading of time.monotonic(). A transport sets it from Retry-After; it looks before each request.
+    """
+
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GraphRoute:
+    """Everything that sending through Microsoft Graph needs to know.
+
+    `endpoint` is an origin, as "https://graph.microsoft.com". `mailbox` is the user or shared mailbox whose
+    mail it is (/users/{mailbox}); "" is that of whoever signed in (/me). `uploads`: whether this cloud's Graph has
+    upload sessions. `unasked` is what becomes of a mail that may have been taken where the app may not look
+    into Sent Items: "hold" it for the admin, or "send-again".
+    """
+
+    endpoint: str
+    tokens: TokenSupply
+    mailbox: str = ""
+    uploads: bool = True
+    unasked: Literal["hold", "send-again"] = "hold"
+    proxy: ProxyRoute | None = None
+    ca_file: str | None = None
+    throttle: Throttle = field(default_factory=Throttle, compare=False)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
 @dataclass(frozen=True, slots=True)
 class SmtpRoute:
     """Everything an SMTP connection needs to know.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from outmail.engine import sender_policy
 from outmail.engine.sender_policy import Unfit
 from store.profiles import Profile
@@ -26,4 +28,4 @@ def fitted(profile: Profile, envelope: Envelope) -> Envelope:
         )
         raise TransportError(failure)
     content = fit.headers + envelope.content[len(headers) :]
-    return Envelope(fit.sender, envelope.recipients, content, envelope.dsn)
+    return replace(envelope, sender=fit.sender, content=content)

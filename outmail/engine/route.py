@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from outmail.engine.failover import PRIMARY, Checked, Event, Reset, Standing, Took, after, order
@@ -133,9 +133,12 @@ class Route:
     async def send(self, envelope: Envelope, *, only: str = "") -> Attempt:
         """Try the mail at the present server and, where that is unavailable, at the next ones.
 
-        `only` is the address of the server that may have taken the mail already: no other is tried.
+        `only` is the address of the server that may have taken the mail already: no other is tried, and it is
+        asked first where it can be.
         """
         began = self.standing
+        if only:
+            envelope = replace(envelope, again=True)
         turn = self._turn(only)
         failed: list[tuple[Place, Failure]] = []
         while turn:
