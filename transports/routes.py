@@ -116,7 +116,7 @@ class HttpRoute:
 class Throttle:
     """Until when a service wants no request of a route, for all of the route's connections together.
 
-    `until` is a reading of time.monotonic(): a transport sets it from Retry-After, and looks before a request.
+    `until` is a reading of time.monotonic(): transports set it from Retry-After, and look before a request.
     """
 
     until: float = 0.0
@@ -128,8 +128,8 @@ class GraphRoute:
 
     `endpoint` is an origin, as "https://graph.microsoft.com". `mailbox` is the user or shared mailbox whose
     mail it is (/users/{mailbox}); "" is that of whoever signed in (/me). `uploads`: whether this cloud's
-    Graph has upload sessions. `unasked` is what becomes of a mail that may have been taken where the app may not look
-    into Sent Items: "hold" it for the admin, or "send-again".
+    Graph has upload sessions. `unasked` is what becomes of a mail that may have been taken where the app may
+    not look into Sent Items: "hold" it for the admin, or "send-again".
     """
 
     endpoint: str

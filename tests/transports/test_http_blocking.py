@@ -11,7 +11,8 @@ import pytest
 from tests.servers.pki import Pki
 from tests.transports.web import WebServer, client, everything, page, says, silence
 from transports.base import Cause, TransportError
-from transports.http import BlockingAnswer, BlockingHttp, HttpClient
+from transports.http import HttpClient
+from transports.http_blocking import BlockingAnswer, BlockingHttp
 from transports.routes import HttpRoute
 
 SECRET = "blocking-marked-secret"

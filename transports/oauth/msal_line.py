@@ -11,7 +11,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from transports.http import Answer, BlockingAnswer, BlockingHttp, HttpClient
+from transports.http import Answer, HttpClient
+from transports.http_blocking import BlockingAnswer, BlockingHttp
 
 if TYPE_CHECKING:
     from types import ModuleType
