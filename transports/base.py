@@ -111,6 +111,7 @@ class Cause(StrEnum):
     CREDENTIAL_ENDS_SOON = "credential-ends-soon"  # facts what (client secret, certificate), until, days
     TOKEN_AUDIENCE = "token-audience"  # noqa: S105 - the token is for another service; facts wanted, got
     NOT_THE_SERVICE = "not-the-service"  # a page or a text from what should be Graph or EWS; fact `what`
+    CANNOT_ASK = "cannot-ask"  # it may have been taken, and nobody here may look whether it was
     CONTENT_UNFIT = "content-unfit"  # this way out would damage the message; fact `what` says how
     TOKEN_NOT_KEPT = "token-not-kept"  # noqa: S105 - the disk refused it; words tell why
 

@@ -10,7 +10,7 @@ import asyncio
 import http.cookiejar
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Self
@@ -25,12 +25,14 @@ from transports.http_pool import Pool
 from transports.net.resolve import Resolver, system_resolver
 from transports.routes import HttpRoute
 from transports.shown import harmless
+from transports.trace import Trace
 
 USER_AGENT = "outmail"
 LIMIT = 1 << 20
 """Bytes of an answer's body at most; a token answer has some 8 KiB."""
 
 _SECONDS = 30.0
+_HTTPS = 443
 _FORM = "application/x-www-form-urlencoded"
 
 Fields = Mapping[str, str | bytes]
@@ -76,7 +78,7 @@ class Answer:
 class HttpClient:
     """Requests of one profile in one event loop; connections are kept for the next request.
 
-    `step` and `scope` are those of its failures.
+    `step` and `scope` are those of its failures; what `connect` raises has the step at which it failed.
     """
 
     def __init__(
@@ -94,8 +96,9 @@ class HttpClient:
         self._closed = False
         self._under_way: set[asyncio.Timeout] = set()
         nobody = http.cookiejar.DefaultCookiePolicy(allowed_domains=())
+        self._backend = Backend(route, step, resolver)
         self._client = httpx.AsyncClient(
-            transport=Pool(Backend(route, step, resolver)),
+            transport=Pool(self._backend),
             trust_env=False,
             follow_redirects=False,
             timeout=None,  # noqa: S113 - each request has a deadline of its own
@@ -117,6 +120,15 @@ class HttpClient:
                 deadline.reschedule(asyncio.get_running_loop().time())
         await self._client.aclose()
 
+    async def connect(self, url: str, trace: Trace) -> None:
+        """Reach the host of an https address and begin TLS, each step told; the next request uses it.
+
+        Raises TransportError.
+        """
+        self._host(url)
+        parts = urlsplit(url)
+        await self._backend.prepare(parts.hostname or "", parts.port or _HTTPS, trace)
+
     async def request(
         self,
         method: str,
@@ -125,7 +137,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         params: Fields | None = None,
         form: Fields | None = None,
-        content: bytes | None = None,
+        content: bytes | Body | None = None,
         limit: int = LIMIT,
         seconds: float | None = None,
     ) -> Answer:
@@ -143,6 +155,8 @@ class HttpClient:
             content = self._encoded(form).encode("ascii")
             if "content-type" not in all_headers:
                 all_headers["content-type"] = _FORM
+        if isinstance(content, Body):
+            all_headers["content-length"] = str(len(content))
         if self._closed:
             raise self._failed(Cause.CONNECTION_LOST, _CLOSED, host)
         patience = _SECONDS if seconds is None else seconds
@@ -169,7 +183,7 @@ class HttpClient:
         raise failed
 
     async def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, limit: int
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | Body | None, limit: int
     ) -> Answer:
         async with self._client.stream(method, url, headers=headers, content=content) as answer:
             body = bytearray()
@@ -258,6 +272,29 @@ class HttpClient:
         """A failure of the network beneath, as one of this client's step."""
         facts = MappingProxyType({"host": host, **failure.facts})
         return replace(failure, step=self._step, scope=self._scope, facts=facts)
+
+
+class Body:
+    """A request's body that goes in pieces. `sent` says whether all of it was handed to the connection.
+
+    Once it was, a connection that breaks tells nothing of what became of the request.
+    """
+
+    PIECE = 256 * 1024
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.sent = False
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.sent = False
+        view = memoryview(self._content)
+        for start in range(0, len(view), self.PIECE):
+            yield bytes(view[start : start + self.PIECE])
+        self.sent = True
 
 
 OpenHttp = Callable[[HttpRoute], HttpClient]

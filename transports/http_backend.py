@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import select
-import socket
 import ssl
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import httpcore
 
-from transports.base import Cause, StepName, TransportError
-from transports.net.connect import connect
+from transports.base import Cause, StepName
 from transports.net.failures import cause_of, from_error, unreachable, words_of
-from transports.net.proxy import ProxyAddress, through
-from transports.net.resolve import Resolver, resolve
-from transports.net.tls import client_context
+from transports.net.reach import reach
+from transports.net.resolve import Resolver
+from transports.net.tls import client_context, learn
 from transports.routes import HttpRoute, ServerAddress
+from transports.trace import Trace, silent
 
 
 class Backend(httpcore.AsyncNetworkBackend):
@@ -29,6 +29,36 @@ class Backend(httpcore.AsyncNetworkBackend):
         self._route = route
         self._step = step
         self._resolver = resolver
+        self._spare: dict[tuple[str, int], list[Stream]] = {}
+
+    async def prepare(self, host: str, port: int, trace: Trace) -> None:
+        """Connect and begin TLS now, each step told; the next request to this place takes that connection.
+
+        Raises TransportError, of the step at which it failed.
+        """
+        server = ServerAddress(host.strip("[]"), port, "tls")
+        stream = await self._stream(server, trace)
+        done = False
+        try:
+            async with trace.step(StepName.TLS) as step:
+                stream.step = step.name
+                await stream.start_tls(client_context(self._route.ca_file, step.name), server.host)
+                tls = stream.get_extra_info("ssl_object")
+                if isinstance(tls, ssl.SSLObject):
+                    learn(step, tls, datetime.now(UTC))
+            done = True
+        finally:
+            if not done:
+                await stream.aclose()
+        stream.step = self._step
+        self._spare.setdefault((server.host, port), []).append(stream)
+
+    async def close(self) -> None:
+        """Close what was prepared and not used."""
+        spare, self._spare = self._spare, {}
+        for streams in spare.values():
+            for stream in streams:
+                await stream.aclose()
 
     async def connect_tcp(
         self,
@@ -40,7 +70,17 @@ class Backend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """A connection to the host, or through the proxy, which then resolves its name."""
         server = ServerAddress(host.strip("[]"), port, "tls")
-        sock = await self._reach(server)
+        spare = self._spare.get((server.host, port), [])
+        while spare:
+            stream = spare.pop()
+            if not stream.get_extra_info("is_readable"):
+                return stream
+            await stream.aclose()  # it has been closed meanwhile
+        return await self._stream(server, silent())
+
+    async def _stream(self, server: ServerAddress, trace: Trace) -> Stream:
+        route = self._route
+        sock = await reach(server, route.proxy, route.timeouts, self._resolver, trace)
         handed_over = False
         try:
             reader, writer = await asyncio.open_connection(sock=sock)
@@ -49,20 +89,6 @@ class Backend(httpcore.AsyncNetworkBackend):
             if not handed_over:
                 sock.close()
         return Stream(reader, writer, self._route, self._step)
-
-    async def _reach(self, server: ServerAddress) -> socket.socket:
-        timeouts = self._route.timeouts
-        proxy = self._route.proxy
-        if proxy is None:
-            endpoints = await resolve(server.host, server.port, self._resolver, timeouts.resolve)
-            return (await connect(endpoints, timeouts.connect, self._step)).sock
-        address = ProxyAddress.of(proxy.url)
-        try:
-            endpoints = await resolve(address.host, address.port, self._resolver, timeouts.resolve)
-        except TransportError as error:
-            words = f"the proxy's name {address.host}: {error.failure.words}"
-            raise unreachable(self._step, Cause.PROXY_UNREACHABLE, words) from error
-        return await through(address, endpoints, proxy, server, timeouts.proxy)
 
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[object] | None = None
@@ -84,7 +110,9 @@ class Stream(httpcore.AsyncNetworkStream):
         self._reader = reader
         self._writer = writer
         self._route = route
-        self._step = step
+        self.step = step
+        """The step of its failures."""
+        self._secured = False
         self.answered = False
         """Has anything been read since the last write? An answer without that is none to this request."""
 
@@ -93,7 +121,7 @@ class Stream(httpcore.AsyncNetworkStream):
         try:
             found = await self._reader.read(max_bytes)
         except OSError as error:
-            raise from_error(self._step, error) from error
+            raise from_error(self.step, error) from error
         self.answered = True
         return found
 
@@ -104,7 +132,7 @@ class Stream(httpcore.AsyncNetworkStream):
             self._writer.write(buffer)
             await self._writer.drain()
         except OSError as error:
-            raise from_error(self._step, error) from error
+            raise from_error(self.step, error) from error
 
     async def aclose(self) -> None:
         """At once, whatever the other side does: an answer was read to its end, or is not wanted.
@@ -118,22 +146,24 @@ class Stream(httpcore.AsyncNetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
         """TLS with the route's own trust; httpcore's context is not used, and knows no certificate."""
+        if self._secured:  # it was prepared
+            return self
         seconds = self._route.timeouts.tls
         done = False
         try:
             if self._unread():
                 # Read later, it would pass for the answer of a server whose certificate was verified.
                 words = "the server spoke before TLS had begun"
-                raise unreachable(self._step, Cause.TLS_ON_PLAIN_PORT, words)
-            context = client_context(self._route.ca_file, self._step)
+                raise unreachable(self.step, Cause.TLS_ON_PLAIN_PORT, words)
+            context = client_context(self._route.ca_file, self.step)
             async with asyncio.timeout(seconds):
                 await self._writer.start_tls(context, server_hostname=server_hostname)
-            done = True
+            done = self._secured = True
         except TimeoutError as error:
             words = f"no answer within {seconds:g} s while starting TLS"
-            raise unreachable(self._step, Cause.TIMED_OUT, words) from error
+            raise unreachable(self.step, Cause.TIMED_OUT, words) from error
         except (OSError, ssl.CertificateError) as error:
-            raise unreachable(self._step, cause_of(error), words_of(error)) from error
+            raise unreachable(self.step, cause_of(error), words_of(error)) from error
         finally:
             if not done:
                 await self.aclose()

@@ -20,6 +20,7 @@ class Pool(httpx.AsyncBaseTransport):
     """httpx over httpcore's connection pool over our own connections; HTTP/1.1."""
 
     def __init__(self, backend: Backend) -> None:
+        self._backend = backend
         # A context of its own that trusts nobody: httpcore changes the one that it is given (ALPN).
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
@@ -48,6 +49,7 @@ class Pool(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close every connection."""
+        await self._backend.close()
         await self._pool.aclose()
 
 

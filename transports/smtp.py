@@ -22,20 +22,17 @@ from transports.base import (
     Scope,
     StepName,
     TransportError,
-    Verdict,
 )
-from transports.net.connect import connect
 from transports.net.failures import unreachable
-from transports.net.proxy import ProxyAddress, through
-from transports.net.resolve import Endpoint, Resolver, is_address, resolve, system_resolver
+from transports.net.reach import reach, refuse_unsafe
+from transports.net.resolve import Resolver, is_address, system_resolver
 from transports.net.tls import client_context, learn
-from transports.routes import Bearer, Login, ProxyRoute, SmtpRoute
+from transports.routes import Bearer, Login, SmtpRoute
 from transports.smtp_capabilities import Capabilities, facts, parse
 from transports.smtp_replies import Reply, expect, refusal
 from transports.smtp_wire import Wire
 from transports.trace import OpenStep, Trace, silent
 
-_UNSAFE = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]")
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _TLS_PORT = 465
 
@@ -69,7 +66,7 @@ class SmtpTransport:
     async def open(self, trace: Trace) -> None:
         """Resolve, proxy, connect, TLS, greet, STARTTLS; raises TransportError and leaves nothing open."""
         server, timeouts = self._route.server, self._route.timeouts
-        sock = await self._reach(trace)
+        sock = await reach(server, self._route.proxy, timeouts, self._resolver, trace)
         with ExitStack() as undo:
             if server.security == "tls":
                 wire = await self._over_tls(sock, trace)
@@ -90,51 +87,6 @@ class SmtpTransport:
             undo.pop_all()
             self._wire = wire
 
-    async def _reach(self, trace: Trace) -> socket.socket:
-        """A connection to the server, directly or through the proxy."""
-        server, timeouts = self._route.server, self._route.timeouts
-        if self._route.proxy is not None:
-            return await self._reach_through(self._route.proxy, trace)
-        async with trace.step(StepName.RESOLVE) as step:
-            self._refuse_unsafe(server.host, step.name)
-            endpoints = await self._look_up(server.host, server.port, step)
-        async with trace.step(StepName.CONNECT) as step:
-            reached = await connect(endpoints, timeouts.connect, step.name)
-            step.detail = str(reached.endpoint)
-            step.facts["address"] = str(reached.endpoint)
-            if reached.tried:
-                step.facts["tried"] = "; ".join(reached.tried)
-                step.detail += f" (not {'; not '.join(reached.tried)})"
-            return reached.sock
-
-    async def _look_up(self, host: str, port: int, step: OpenStep) -> list[Endpoint]:
-        endpoints = await resolve(host, port, self._resolver, self._route.timeouts.resolve)
-        step.facts["addresses"] = ", ".join(e.ip for e in endpoints)
-        step.detail = step.facts["addresses"]
-        return endpoints
-
-    async def _reach_through(self, route: ProxyRoute, trace: Trace) -> socket.socket:
-        server = self._route.server
-        async with trace.step(StepName.RESOLVE) as step:
-            self._refuse_unsafe(server.host, step.name)
-            proxy = ProxyAddress.of(route.url)
-            try:
-                endpoints = await self._look_up(proxy.host, proxy.port, step)
-            except TransportError as error:
-                words = f"the proxy's name {proxy.host}: {error.failure.words}"
-                raise unreachable(step.name, Cause.PROXY_UNREACHABLE, words, error.failure.facts) from error
-            if not is_address(server.host):
-                step.detail = f"{server.host} is resolved by the proxy, {proxy.host}: {step.detail}"
-                step.facts["resolved_by"] = "proxy"
-        async with trace.step(StepName.PROXY) as step:
-            sock = await through(proxy, endpoints, route, server, self._route.timeouts.proxy)
-            step.detail = f"{proxy}" + (f" as {route.username}" if route.username else "")
-            step.facts["proxy"] = str(proxy)
-        async with trace.step(StepName.CONNECT) as step:
-            step.detail = f"{server} through {proxy}"
-            step.facts["address"] = str(server)
-        return sock
-
     async def _over_tls(self, sock: socket.socket, trace: Trace) -> Wire:
         with ExitStack() as undo:
             undo.callback(sock.close)
@@ -153,7 +105,7 @@ class SmtpTransport:
         """EHLO, and HELO for servers that know nothing newer; what was known before is forgotten."""
         self._offered = Capabilities()
         name = self._own_name(wire)
-        self._refuse_unsafe(name, step.name)
+        refuse_unsafe(name, step.name)
         seconds = self._route.timeouts.command
         reply = await wire.command(f"EHLO {name}", step, seconds=seconds)
         if reply.code in {500, 502, 504}:
@@ -171,18 +123,6 @@ class SmtpTransport:
         if "." in name and _NAME.fullmatch(name):
             return name
         return _literal(wire.local_ip)
-
-    def _refuse_unsafe(self, text: str, step: StepName) -> None:
-        if _UNSAFE.search(text) or not text:
-            raise TransportError(
-                Failure(
-                    step,
-                    Scope.SERVER,
-                    Verdict.FIX_SETTINGS,
-                    Cause.UNSAFE_TEXT,
-                    words="a host name contains spaces or control characters, or is empty",
-                )
-            )
 
     async def _starttls(self, wire: Wire, trace: Trace) -> None:
         async with trace.step(StepName.STARTTLS) as step:

@@ -303,7 +303,7 @@ class RealEngine:
         from outmail.engine import wiring
 
         return [
-            _Plan(c.label, c.address, wiring.ladder(profile, c.server))
+            _Plan(c.label, c.address, wiring.ladder(profile, c))
             for c in wiring.candidates(name, profile, which)
         ]
 

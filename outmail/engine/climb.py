@@ -10,10 +10,15 @@ from outmail.diagnosis.finding import Context
 from outmail.diagnosis.match import diagnose
 from outmail.engine import wiring
 from outmail.engine.report import Progress, ServerReport, Watch
-from outmail.engine.token_steps import credential_ends, describe_account, describe_token
+from outmail.engine.token_steps import (
+    credential_ends,
+    describe_account,
+    describe_token,
+    refuse_another_audience,
+)
 from store.profiles import Profile
 from transports.base import Failure, Status, Step, StepName, Transport, TransportError
-from transports.routes import Timeouts
+from transports.routes import Throttle, Timeouts
 from transports.trace import Trace
 
 if TYPE_CHECKING:
@@ -32,6 +37,7 @@ class Climb:
         tokens: Tokens | None = None,
         *,
         timeouts: Timeouts | None = None,
+        throttle: Throttle | None = None,
     ) -> None:
         self.candidate = candidate
         self._tokens = _supply(name, profile, tokens)
@@ -39,6 +45,7 @@ class Climb:
         self._profile = profile
         self._watch = watch
         self._timeouts = timeouts
+        self._throttle = throttle
         self._done: list[Progress] = []
         self.trace = Trace(self._emit)
 
@@ -47,7 +54,7 @@ class Climb:
         """What the diagnosis is told, the token's claims too once there is one."""
         last = self._tokens.last if self._tokens else None
         claims = last.claims if last else None
-        return wiring.context(self._name, self._profile, self.candidate.server, token=claims)
+        return wiring.context(self._name, self._profile, self.candidate, token=claims)
 
     def _emit(self, step: Step) -> None:
         finding = diagnose(step.failure, self.context) if step.failure else None
@@ -63,7 +70,7 @@ class Climb:
     def skip_rest(self) -> None:
         """Say of every step of the ladder that was not reached that it was not."""
         reached = {p.step.name for p in self._done}
-        for name in wiring.ladder(self._profile, self.candidate.server):
+        for name in wiring.ladder(self._profile, self.candidate):
             if name not in reached:
                 self._emit(Step(name, Status.SKIP, detail="not reached"))
 
@@ -85,7 +92,11 @@ class Climb:
         if missing and not prove_all:
             raise missing
         way = wiring.transport(
-            self._profile, self.candidate.server, tokens=self._tokens, timeouts=self._timeouts
+            self._profile,
+            self.candidate,
+            tokens=self._tokens,
+            timeouts=self._timeouts,
+            throttle=self._throttle,
         )
         try:
             await way.open(self.trace)
@@ -105,6 +116,7 @@ class Climb:
                 await self._tokens.token()
                 if self._tokens.last:
                     describe_token(step, self._tokens.last, self._tokens.origin)
+                    refuse_another_audience(self._profile, self._tokens.last)
                     step.warning = self._tokens.warning or credential_ends(self._tokens.endings)
         except TransportError as error:
             return error

@@ -9,7 +9,7 @@ import platform
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from outmail.diagnosis.match import diagnose
@@ -104,7 +104,7 @@ def _servers(name: str, profiles: Mapping[str, Profile]) -> dict[Place, wiring.C
                 raise
             candidates = []  # the alternates are proven all the same
         for one in candidates:
-            shown = wiring.Candidate(f"{other}: {one.label}", one.server)
+            shown = replace(one, label=f"{other}: {one.label}")
             found[Place(other, shown.label, one.address)] = shown
     if len(found) == 1:
         raise EngineError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from outmail.diagnosis.case import Case
 from outmail.diagnosis.finding import Context, Finding
 from outmail.diagnosis.match import all_entries
-from outmail.engine.wiring import context
+from outmail.engine.wiring import Candidate, context
 from store.profiles import Profile
 from store.spool_shapes import LastError
 from transports.base import Cause, Failure, Scope, StepName, Verdict
@@ -32,7 +32,7 @@ def _context(name: str, profile: Profile | None, error: LastError) -> Context:
     if profile is None:
         return Context(name)
     about = next((s for s in profile.servers if error.text.startswith(f"{s.address}:")), None)
-    return context(name, profile, about)
+    return context(name, profile, Candidate("", about.address, about) if about else None)
 
 
 def _failure(error: LastError) -> Failure | None:

@@ -160,7 +160,7 @@ class Route:
                     return Attempt(place, _refused(envelope, error), tuple(failed))
                 failed.append((place, error.failure))
                 continue
-            if not only:
+            if not only and not any(failure.scope is Scope.MESSAGE for _, failure in failed):
                 self._took(place, began, failed)
             return Attempt(place, _taken(receipt), tuple(failed))
         return Attempt(None, tuple(Fate(r, Action.HOLD) for r in envelope.recipients))

@@ -51,7 +51,7 @@ async def sample(
 
 
 def _draft(name: str, profile: Profile, to: str, candidate: Candidate, now: datetime) -> Draft:
-    security = candidate.server.security
+    security = candidate.server.security if candidate.server else Security.TLS
     sender = (
         f"{profile.sender_name} <{profile.from_address}>" if profile.sender_name else profile.from_address
     )

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from outmail.engine import graph
 from store.profiles import Profile
 from store.tokens import APP_ONLY
-from transports.base import Cause, Failure, Scope, StepName, Verdict
+from transports.base import Cause, Failure, Scope, StepName, TransportError, Verdict
 from transports.trace import OpenStep
 
 if TYPE_CHECKING:
@@ -39,6 +40,28 @@ def describe_token(step: OpenStep, token: Token, origin: str, now: datetime | No
     step.detail = f"{_ORIGINS.get(origin, origin)}, good for {minutes} min" + (
         f"; {rights}" + (f" at {audience}" if audience and audience not in rights else "") if rights else ""
     )
+
+
+def refuse_another_audience(profile: Profile, token: Token) -> None:
+    """Raise TransportError where a token for Graph says that it is for another service, or another cloud's.
+
+    One that says nothing (a personal account's is no JWT) is left to Graph itself.
+    """
+    said = token.claims.get("aud", "").rstrip("/")
+    if profile.protocol != "graph" or not said:
+        return
+    wanted = graph.audiences(profile)
+    if said not in wanted:
+        raise TransportError(
+            Failure(
+                StepName.TOKEN,
+                Scope.SIGN_IN,
+                Verdict.FIX_SETTINGS,
+                Cause.TOKEN_AUDIENCE,
+                words=f"the token is for {said}, and not for Microsoft Graph",
+                facts=MappingProxyType({"wanted": graph.endpoint(profile), "got": said}),
+            )
+        )
 
 
 def credential_ends(endings: tuple[Ending, ...]) -> Failure | None:

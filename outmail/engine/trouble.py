@@ -3,14 +3,22 @@
 The rule of thumb: what concerns a server sends the mail to the next server, and after the last one to
 the failover profile; what concerns the sign-in goes to the failover profile at once, for the same
 sign-in fails everywhere; without one it stops the route until somebody mends it; what concerns the
-mail goes back to its sender. A mail that may already have been taken never goes by another way.
+mail goes back to its sender, unless another profile's way out can carry what this one cannot. A mail that
+may already have been taken never goes by another way, and who only asks for some minutes gets them.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from transports.base import Failure, Scope, StepName, Verdict
+from transports.base import Cause, Failure, Scope, StepName, Verdict
+
+SHORT = 600.0
+"""Seconds that a service may ask for without counting as unavailable."""
+
+_ENDLESS = 10 * 86_400.0
+_CANNOT_CARRY = frozenset({Cause.CONTENT_UNFIT, Cause.MESSAGE_TOO_LARGE})
+"""What is wrong between this message and this way out, and with neither alone."""
 
 
 class Action(StrEnum):
@@ -28,6 +36,10 @@ def decide(failure: Failure, *, last_server: bool, failover: bool = False) -> Ac
     """The one table: scope, verdict, and whether another server, or another profile, is left to try."""
     if failure.verdict is Verdict.UNCERTAIN:
         return Action.HOLD
+    if _asks_for_minutes(failure):
+        return Action.DEFER
+    if failover and failure.cause in _CANNOT_CARRY:
+        return Action.FAILOVER
     if _concerns_server(failure) and not last_server:
         return Action.NEXT_SERVER
     if failover and (_concerns_server(failure) or _concerns_sign_in(failure)):
@@ -39,6 +51,27 @@ def decide(failure: Failure, *, last_server: bool, failover: bool = False) -> Ac
             return Action.PAUSE_ROUTE
         case _:
             return Action.PAUSE_ROUTE if failure.scope is Scope.SIGN_IN else Action.BOUNCE
+
+
+def asked_to_wait(failure: Failure) -> float | None:
+    """The seconds for which a service wants no mail (Retry-After); None where it did not say."""
+    text = failure.facts.get("retry_after", "")
+    try:
+        found = float(text) if text else None
+    except ValueError:
+        return None
+    return found if found is not None and 0 <= found < _ENDLESS else None
+
+
+def _asks_for_minutes(failure: Failure) -> bool:
+    """Is the service there, and only wants mail later? To go another way for that would never end."""
+    asked = asked_to_wait(failure)
+    return (
+        asked is not None
+        and asked <= SHORT
+        and failure.scope is Scope.SERVER
+        and failure.verdict is Verdict.RETRY
+    )
 
 
 def _concerns_server(failure: Failure) -> bool:

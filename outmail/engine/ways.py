@@ -5,6 +5,7 @@ A mail that goes out by another profile than its own leaves under that profile's
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -26,7 +27,7 @@ from transports.base import (
     Receipt,
     Transport,
 )
-from transports.routes import HURRIED
+from transports.routes import HURRIED, Throttle
 from transports.trace import Trace
 
 
@@ -46,6 +47,7 @@ class Ways:
             Place(name, candidate.label, candidate.address): candidate
             for candidate in wiring.candidates(name, settings.profiles[name])
         }
+        self._throttles: dict[str, Throttle] = defaultdict(Throttle)
         failover = settings.profiles[name].failover
         other = failover.profile if failover else None
         if other and other in settings.profiles:
@@ -89,6 +91,7 @@ class Ways:
             lambda _step: None,
             self._tokens,
             timeouts=HURRIED if others else None,
+            throttle=self._throttles[place.profile],
         )
         async with climb.connected() as way:
             own = place.profile == self.name
@@ -96,8 +99,8 @@ class Ways:
 
     def explain(self, failure: Failure, place: Place) -> Finding:
         """What a failure at one of the servers means."""
-        server = self._candidates[place].server
-        return diagnose(failure, wiring.context(place.profile, self._profiles[place.profile], server))
+        candidate = self._candidates[place]
+        return diagnose(failure, wiring.context(place.profile, self._profiles[place.profile], candidate))
 
 
 class InName:

@@ -6,24 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypedDict
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from outmail.diagnosis.finding import Context
+from outmail.engine import graph
 from outmail.engine.errors import EngineError, Refusal
 from outmail.engine.oauth_defaults import filled
 from outmail.engine.presets import by_host
 from outmail.engine.report import server_labels
-from store.profiles import Profile, Server
+from store.profiles import Profile, Security, Server
 from transports.base import StepName, Transport
 from transports.oauth.base import OAuthRoute
 from transports.routes import (
     Bearer,
+    GraphRoute,
     HttpRoute,
     Login,
     ProxyRoute,
     ServerAddress,
     SmtpRoute,
+    Throttle,
     Timeouts,
     TokenSupply,
 )
@@ -35,15 +39,11 @@ _NAMES = {"smtp": "SMTP", "ews": "Exchange Web Services", "graph": "Microsoft Gr
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One server of a profile: its place in the order, and how to name it."""
+    """One server or service of a profile: its place in the order, and how to name it."""
 
     label: str  # primary, alternate, alternate-2 …
-    server: Server
-
-    @property
-    def address(self) -> str:
-        """As "smtp.example.org:587"."""
-        return self.server.address
+    address: str  # as "smtp.example.org:587", "graph.microsoft.com/helpdesk@example.org"
+    server: Server | None = None  # of SMTP
 
 
 def candidates(name: str, profile: Profile, which: str | None = None) -> list[Candidate]:
@@ -53,8 +53,13 @@ def candidates(name: str, profile: Profile, which: str | None = None) -> list[Ca
     Raises EngineError when this version cannot use the profile or has no such server.
     """
     _supported(name, profile)
-    servers = profile.servers
-    everyone = [Candidate(label, s) for label, s in zip(server_labels(len(servers)), servers, strict=True)]
+    if profile.protocol == "graph":
+        everyone = [Candidate("primary", graph.address(profile))]
+    else:
+        everyone = [
+            Candidate(label, server.address, server)
+            for label, server in zip(server_labels(len(profile.servers)), profile.servers, strict=True)
+        ]
     if which is None or which == "all":
         return everyone
     chosen = [c for c in everyone if c.label == which]
@@ -63,26 +68,46 @@ def candidates(name: str, profile: Profile, which: str | None = None) -> list[Ca
             Refusal.SETTINGS,
             f"no {which} server",
             f"profile {name} has {', '.join(c.label for c in everyone)} only",
-            f"add one: run outmail and edit {name}, or add [[profiles.{name}.smtp.alternates]] "
-            "to its file and import it",
+            _no_alternate(name, profile),
         )
     return chosen
 
 
-def _supported(name: str, profile: Profile) -> None:
-    if profile.protocol != "smtp" or profile.smtp is None:
-        raise EngineError(
-            Refusal.SETTINGS,
-            f"profile {name} cannot be used yet",
-            f"it sends through {_NAMES[profile.protocol]}, and this version sends through SMTP",
-            "choose SMTP for this profile, or wait for the version that can",
+def _no_alternate(name: str, profile: Profile) -> str:
+    if profile.protocol == "smtp":
+        return (
+            f"add one: run outmail and edit {name}, or add [[profiles.{name}.smtp.alternates]] "
+            "to its file and import it"
         )
+    return f"name a failover profile: [profiles.{name}.failover] profile = another one"
+
+
+def _supported(name: str, profile: Profile) -> None:
+    if profile.protocol == "graph" or (profile.protocol == "smtp" and profile.smtp is not None):
+        return
+    raise EngineError(
+        Refusal.SETTINGS,
+        f"profile {name} cannot be used yet",
+        f"it sends through {_NAMES[profile.protocol]}, and this version sends through SMTP and Graph",
+        "choose another protocol for this profile, or wait for the version that can",
+    )
 
 
 def transport(
-    profile: Profile, server: Server, *, tokens: TokenSupply | None = None, timeouts: Timeouts | None = None
+    profile: Profile,
+    candidate: Candidate,
+    *,
+    tokens: TokenSupply | None = None,
+    timeouts: Timeouts | None = None,
+    throttle: Throttle | None = None,
 ) -> Transport:
-    """The way out through one server; nothing is connected yet. `tokens` is for profiles with OAuth."""
+    """The way out through one server; nothing is connected yet. `tokens` is for profiles with OAuth.
+
+    `throttle` is shared by all connections of a route, so that none asks before a service wants it.
+    """
+    server = candidate.server
+    if server is None:
+        return _graph(profile, tokens, timeouts or Timeouts(), throttle or Throttle())
     return SmtpTransport(
         SmtpRoute(
             server=ServerAddress(server.host, server.effective_port, server.security.value),
@@ -91,6 +116,28 @@ def transport(
             ca_file=_ca_file(profile),
             ehlo_name=profile.smtp.ehlo_name if profile.smtp else None,
             timeouts=timeouts or Timeouts(),
+        )
+    )
+
+
+def _graph(
+    profile: Profile, tokens: TokenSupply | None, timeouts: Timeouts, throttle: Throttle
+) -> Transport:
+    from transports.graph import GraphTransport  # it loads the web client, which SMTP does without
+
+    if tokens is None:
+        raise ValueError("Microsoft Graph needs a supply of tokens")
+    return GraphTransport(
+        GraphRoute(
+            endpoint=graph.endpoint(profile),
+            tokens=tokens,
+            mailbox=graph.mailbox(profile),
+            uploads=graph.uploads(profile),
+            unasked=profile.graph.uncertain if profile.graph else "hold",
+            proxy=_proxy(profile),
+            ca_file=_ca_file(profile),
+            throttle=throttle,
+            timeouts=timeouts,
         )
     )
 
@@ -152,12 +199,16 @@ def oauth_route(profile: Profile) -> OAuthRoute:
     )
 
 
-def ladder(profile: Profile, server: Server) -> tuple[StepName, ...]:
+def ladder(profile: Profile, candidate: Candidate) -> tuple[StepName, ...]:
     """The steps that a check of this server climbs, in order."""
     steps = [StepName.RESOLVE]
     if profile.proxy:
         steps.append(StepName.PROXY)
     steps.append(StepName.CONNECT)
+    server = candidate.server
+    if server is None:
+        own = (StepName.TLS, StepName.TOKEN, StepName.ACCOUNT, StepName.SENDER, StepName.PERMISSION)
+        return (*steps, *own)
     if server.security == "tls":
         steps.append(StepName.TLS)
     steps.append(StepName.GREETING)
@@ -173,10 +224,10 @@ def ladder(profile: Profile, server: Server) -> tuple[StepName, ...]:
 
 
 def context(
-    name: str, profile: Profile, server: Server | None = None, *, token: Mapping[str, str] | None = None
+    name: str, profile: Profile, candidate: Candidate | None = None, *, token: Mapping[str, str] | None = None
 ) -> Context:
     """What the diagnosis is told about the route; `token` is what the access token says of itself."""
-    server = server or profile.smtp or Server(host="localhost")
+    server = (candidate.server if candidate else None) or _first(profile)
     preset = by_host(server.host)
     return Context(
         profile=name,
@@ -193,6 +244,14 @@ def context(
         **_oauth_context(profile),
         token=token or MappingProxyType({}),
     )
+
+
+def _first(profile: Profile) -> Server:
+    """The server that is meant where none is named."""
+    if profile.protocol == "graph":
+        parts = urlsplit(graph.endpoint(profile))
+        return Server(host=parts.hostname or "localhost", port=parts.port or 443, security=Security.TLS)
+    return profile.smtp or Server(host="localhost")
 
 
 class _OAuthContext(TypedDict, total=False):

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from outmail.diagnosis.finding import Finding
 from outmail.engine import schedule
 from outmail.engine.route import Attempt, Fate, Place
-from outmail.engine.trouble import Action
+from outmail.engine.trouble import Action, asked_to_wait
 from outmail.relay import bounces
 from outmail.relay.bounces import Kind
 from store.spool_shapes import Due, Job, LastError, Settled, State
-from transports.base import Failure, Scope
+from transports.base import Cause, Failure, Scope
 
 Explain = Callable[[Failure, Place], Finding]
 """What a failure means at a place, for people."""
@@ -57,6 +57,9 @@ def note(
     finding = explain(fate.failure, attempt.place)
     error = _error(fate.failure, finding)
     strange = own and job.sender and job.sender.lower() != own.lower()
+    if fate.failure.cause is Cause.CANNOT_ASK:
+        # Released, it is sent anew: that is what an admin who has looked decides.
+        return Noted(Settled(job.id, due.number, State.HELD, error=error, attempt=False), finding=finding)
     if fate.action is Action.PAUSE_ROUTE and fate.failure.scope is Scope.SENDER and strange:
         return _given_up(job, due, fate, attempt.place, now=now, finding=finding)
     if fate.action is Action.PAUSE_ROUTE:
@@ -120,9 +123,6 @@ def _error(failure: Failure, finding: Finding) -> LastError:
 
 
 def _asked(failure: Failure) -> timedelta | None:
-    """What the server asked for in seconds, where it did; a transport puts it into the facts."""
-    text = failure.facts.get("retry_after", "")
-    try:
-        return timedelta(seconds=float(text)) if text else None
-    except (ValueError, OverflowError):
-        return None
+    """What the server asked for, where it did; a transport puts it into the facts."""
+    asked = asked_to_wait(failure)
+    return timedelta(seconds=asked) if asked is not None else None

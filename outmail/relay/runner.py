@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from outmail.diagnosis.finding import Finding
-from outmail.engine import schedule
+from outmail.engine import schedule, trouble
 from outmail.engine.pacing import CAREFUL, Pacing
 from outmail.engine.route import Attempt, Fate, Route
+from outmail.engine.trouble import Action
 from outmail.relay import bounces
 from outmail.relay.bounces import Kind, Original, Reporter
 from outmail.relay.fates import Explain, Noted, note
@@ -88,6 +89,7 @@ class Runner:
         self._begun: deque[datetime] = deque()  # when the mails of the last minute set out
         self._woken = asyncio.Event()
         self._stopping = False
+        self._quiet_until: datetime | None = None  # the service wants no mail before
         self._rests = asyncio.Event()  # while nothing new is begun
         self._rests.set()
 
@@ -158,7 +160,7 @@ class Runner:
 
     async def _begin(self) -> int:
         """Set out with as many mails as there is room for; how many."""
-        room = 0 if self.pause_reason or self._stopping else self._room()
+        room = 0 if self.pause_reason or self._stopping or self._quiet() else self._room()
         if not room:
             return 0
         now = self._now()
@@ -177,6 +179,24 @@ class Runner:
         self._under_way.discard(task)
         self._woken.set()
 
+    def _quiet(self) -> float:
+        """Seconds for which the service wants no mail, as it said; 0 when it wants some."""
+        if self._quiet_until is None:
+            return 0.0
+        left = (self._quiet_until - self._now()).total_seconds()
+        if not 0 < left <= trouble.SHORT:  # over, or the clock was set back
+            self._quiet_until = None
+            return 0.0
+        return left
+
+    def _heed(self, attempt: Attempt) -> None:
+        """All mail of the profile waits as long as the service asked for with one of them."""
+        for fate in attempt.fates:
+            asked = trouble.asked_to_wait(fate.failure) if fate.failure else None
+            if asked is not None and asked <= trouble.SHORT and fate.action is Action.DEFER:
+                until = self._now() + timedelta(seconds=asked)
+                self._quiet_until = max(self._quiet_until or until, until)
+
     def _room(self) -> int:
         room = self._pacing.at_once - len(self._under_way)
         most = self._pacing.per_minute
@@ -193,6 +213,9 @@ class Runner:
         """Seconds until there may be something to do, at most until it is time to tidy."""
         if self.pause_reason or self._stopping:
             return TIDY_SECONDS
+        quiet = self._quiet()
+        if quiet:
+            return min(quiet, TIDY_SECONDS)
         due = await self._spool.next_due(self.profile)
         waits = [(due - self._now()).total_seconds()] if due else []
         if self._pacing.per_minute is not None and len(self._begun) >= self._pacing.per_minute:
@@ -222,6 +245,7 @@ class Runner:
             people = tuple(due for due in job.recipients if due.uncertain_at == server)
             try:
                 attempt = await self.route.send(_envelope(job, people, content), only=server)
+                self._heed(attempt)
                 noted = self._noted(job, people, attempt)
             except Exception:
                 log.exception("mail %s", job.id)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
-from outmail.engine.trouble import Action, decide
+from outmail.engine.trouble import SHORT, Action, asked_to_wait, decide
 from transports.base import Cause, Failure, Scope, StepName, Verdict
 
 
@@ -78,3 +80,31 @@ def test_a_sign_in_that_is_refused_goes_to_no_server_that_it_signs_in_to_as_well
     no_token = failure(StepName.TOKEN, Scope.SIGN_IN, Verdict.RETRY)
     assert decide(no_token, last_server=False, failover=True) is Action.FAILOVER
     assert decide(no_token, last_server=False) is Action.DEFER
+
+
+def asks(seconds: str) -> Failure:
+    """A service that is there, and wants mail later."""
+    busy = failure(StepName.SEND, Scope.SERVER, Verdict.RETRY)
+    return replace(busy, facts=MappingProxyType({"retry_after": seconds}))
+
+
+def test_a_service_that_asks_for_minutes_gets_them_and_is_left_for_no_other() -> None:
+    for last, failover in itertools.product((False, True), (False, True)):
+        assert decide(asks("30"), last_server=last, failover=failover) is Action.DEFER
+    assert decide(asks(str(SHORT + 1)), last_server=True, failover=True) is Action.FAILOVER
+    assert decide(asks("soon"), last_server=True, failover=True) is Action.FAILOVER
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("30", 30.0), ("0.5", 0.5), ("", None), ("x", None), ("-1", None), ("inf", None)]
+)
+def test_what_it_asks_for(said: str, seconds: float | None) -> None:
+    assert asked_to_wait(asks(said)) == seconds
+
+
+@pytest.mark.parametrize("cause", [Cause.CONTENT_UNFIT, Cause.MESSAGE_TOO_LARGE])
+def test_what_one_way_cannot_carry_goes_by_another_profile_or_back(cause: Cause) -> None:
+    unfit = Failure(StepName.SEND, Scope.MESSAGE, Verdict.REJECT, cause)
+    assert decide(unfit, last_server=True, failover=True) is Action.FAILOVER
+    assert decide(unfit, last_server=True) is Action.BOUNCE
+    assert decide(unfit, last_server=False) is Action.BOUNCE

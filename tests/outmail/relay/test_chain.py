@@ -67,7 +67,7 @@ class Relay:
         return climb.connected()
 
     def _explain(self, failure: Failure, place: Place) -> Finding:
-        return diagnose(failure, wiring.context(self._name, self._profile, self._servers[place].server))
+        return diagnose(failure, wiring.context(self._name, self._profile, self._servers[place]))
 
     async def hand_in(self, count: int = 1) -> None:
         """As a program does: a connection each."""

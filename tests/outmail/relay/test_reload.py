@@ -116,25 +116,21 @@ async def test_a_renewed_certificate_is_read(tenant: PracticeTenant, tmp_path: P
 
 
 async def test_a_profile_that_cannot_send_keeps_its_mail(tenant: PracticeTenant, tmp_path: Path) -> None:
-    graph = Profile.model_validate(
+    ews = Profile.model_validate(
         {
-            "protocol": "graph",
+            "protocol": "ews",
             "from_address": "a@practice.test",
-            "auth": {
-                "method": "oauth",
-                "username": "a@practice.test",
-                "oauth": {"tenant": "practice.test", "client_id": "00000000-0000-0000-0000-000000000000"},
-            },
-            "graph": {},
+            "auth": {"method": "basic", "username": "a@practice.test", "password": "secret"},
+            "ews": {"url": "https://mail.practice.test/EWS/Exchange.asmx"},
         }
     )
     settings = tenant.profiles()
-    both = {"profiles": {**settings.profiles, "later": graph}, "default": "later"}
+    both = {"profiles": {**settings.profiles, "later": ews}, "default": "later"}
     paths = homes(tmp_path)
     async with relaying(paths, settings.model_copy(update=both)) as relay:
         await relay.hand_in()
         route = await relay.route("later")
-        assert route.unusable.startswith("it sends through Microsoft Graph")
+        assert route.unusable.startswith("it sends through Exchange Web Services")
         assert (await relay.status()).counts.waiting == 1
         admin = await asyncio.to_thread(workspace, paths)
         admin.save(changed(admin.settings, "later", **dict(settings.profiles["practice"])), "an admin")

@@ -22,7 +22,7 @@ from outmail.relay.runner import DEFECT, Delivered, Runner
 from store.errors import ErrorKind, StoreError
 from store.spool import Spool
 from store.spool_ids import MailId
-from store.spool_shapes import Addressee, Entry, NewMail, State
+from store.spool_shapes import Addressee, Entry, NewMail, State, Which
 from tests.outmail.engine.test_route import (
     DOWN,
     NO_SIGN_IN,
@@ -35,6 +35,7 @@ from tests.outmail.engine.test_route import (
     failure,
 )
 from transports.base import (
+    Cause,
     Failure,
     Outcome,
     Receipt,
@@ -136,6 +137,51 @@ async def test_what_the_server_asks_for_sets_the_time(desk: Desk) -> None:
     (line,) = (await desk.spool.show(mail)).recipients
     assert line.due is not None
     assert timedelta(seconds=30) <= line.due - desk.world.now < timedelta(seconds=40)
+
+
+async def test_a_service_that_wants_no_mail_for_a_while_gets_none(desk: Desk) -> None:
+    busy = replace(failure(Scope.SERVER, Verdict.RETRY), facts=MappingProxyType({"retry_after": "30"}))
+    desk.world.servers[ONE].says = [busy]
+    await desk.accept()
+    await desk.runner.drain()
+    await desk.accept()
+    await desk.runner.drain()
+    assert desk.world.took == (0, 0, 0), "the other mail waits as well, and goes to no other server"
+    desk.world.now += timedelta(seconds=29)
+    await desk.runner.drain()
+    assert desk.world.took == (0, 0, 0)
+    desk.world.now += timedelta(seconds=12)
+    await desk.runner.drain()
+    assert desk.world.took == (2, 0, 0)
+
+
+async def test_a_clock_that_is_set_back_lets_nobody_wait_for_ever(desk: Desk) -> None:
+    busy = replace(failure(Scope.SERVER, Verdict.RETRY), facts=MappingProxyType({"retry_after": "30"}))
+    desk.world.servers[ONE].says = [busy]
+    await desk.accept()
+    await desk.runner.drain()
+    desk.world.now -= timedelta(days=1)
+    await desk.accept()
+    await desk.runner.drain()
+    assert desk.world.took == (1, 0, 0)
+
+
+async def test_what_nobody_can_ask_about_is_held_and_released_it_is_sent(desk: Desk) -> None:
+    desk.world.servers[ONE].says = [
+        UNCERTAIN,
+        failure(Scope.MESSAGE, Verdict.UNCERTAIN, cause=Cause.CANNOT_ASK),
+    ]
+    mail = await desk.accept()
+    await desk.runner.drain()
+    (line,) = (await desk.spool.show(mail)).recipients
+    desk.world.now = line.due or desk.world.now
+    await desk.runner.drain()
+    (line,) = (await desk.spool.show(mail)).recipients
+    assert (line.state, line.attempts) == (State.HELD, 1)
+    await desk.spool.release(Which((mail,)), desk.world.now)
+    await desk.runner.drain()
+    assert await desk.mails() == []
+    assert desk.world.took == (1, 0, 0)
 
 
 async def test_a_refused_recipient_is_given_up_and_the_sender_told_by_the_same_way(desk: Desk) -> None:

@@ -1,0 +1,163 @@
+"""The way out through Microsoft Graph: the message as MIME where it fits, else as a draft with an upload.
+
+Graph knows no envelope: the message it gets names the envelope's recipients and nobody else. 202 means that
+it was accepted, and never that it was delivered.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from transports import graph_plan, mime_envelope
+from transports.base import (
+    Cause,
+    Envelope,
+    Failure,
+    Outcome,
+    Receipt,
+    Scope,
+    StepName,
+    TransportError,
+    Verdict,
+)
+from transports.graph_api import MIME, GraphApi
+from transports.graph_parts import send_in_parts
+from transports.graph_rights import Right, right_to_send
+from transports.graph_sent import found_in_sent_items
+from transports.http import Answer, HttpClient
+from transports.mime_structure import Unfit
+from transports.net.resolve import Resolver, system_resolver
+from transports.oauth.claims import read
+from transports.routes import GraphRoute, HttpRoute
+from transports.trace import Trace
+
+_TO_NOBODY = b"Subject: outmail asks whether it may send\r\n\r\n"
+"""Without recipients: where the right is missing Graph says so, and else that there is nobody to send it to."""
+
+ACCEPTED = "202 Accepted"
+
+
+class GraphTransport:
+    """Implements transports.base.Transport for https://learn.microsoft.com/graph/api/user-sendmail."""
+
+    def __init__(
+        self,
+        route: GraphRoute,
+        *,
+        resolver: Resolver = system_resolver,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._route = route
+        http = HttpRoute(route.proxy, route.ca_file, route.timeouts)
+        self._http = HttpClient(http, StepName.SEND, Scope.SERVER, resolver=resolver)
+        self._api = GraphApi(route, self._http, clock)
+
+    @property
+    def address(self) -> str:
+        """Where it goes, as "graph.microsoft.com:443"."""
+        return address_of(self._route.endpoint)
+
+    async def open(self, trace: Trace) -> None:
+        """Resolve, proxy, connect, TLS; raises TransportError."""
+        await self._http.connect(self._route.endpoint, trace)
+
+    async def authenticate(self, trace: Trace) -> None:
+        """Nothing of its own: each request carries the token, which is got before the connection."""
+
+    async def probe(self, sender: str, recipient: str, trace: Trace) -> None:
+        """Prove the right to send from the mailbox; nothing is sent, since it is addressed to nobody."""
+        async with trace.step(StepName.PERMISSION) as step:
+            claims = read((await self._route.tokens.token()).reveal())
+            right = right_to_send(claims, shared=bool(self._route.mailbox))
+            if right is Right.MISSING:
+                raise TransportError(
+                    Failure(
+                        step.name,
+                        Scope.SIGN_IN,
+                        Verdict.FIX_SETTINGS,
+                        Cause.SCOPE_MISSING,
+                        words="the token does not hold the right to send mail",
+                        facts=MappingProxyType({"granted": claims.get("scp", "")}),
+                    )
+                )
+            step.detail = {
+                Right.GRANTED: "the token holds the right to send",
+                Right.UNKNOWN: "the token does not say; Graph is asked",
+            }[right]
+        async with trace.step(StepName.SENDER) as step:
+            try:
+                answer = await self._api.ask(
+                    step, "POST", "/sendMail", kind=MIME, body=base64.b64encode(_TO_NOBODY)
+                )
+            except TransportError as error:
+                if not _takes_from_here(error.failure):
+                    raise
+            else:
+                step.facts["answer"] = str(answer.status)
+            whose = self._route.mailbox or "the mailbox of whoever signed in"
+            step.detail = f"Graph takes mail from {whose}; whether as {sender} it says when one is sent"
+
+    async def send(self, envelope: Envelope, trace: Trace) -> Receipt:
+        """Hand the message over; raises TransportError when it was taken for nobody."""
+        people = tuple(dict.fromkeys(envelope.recipients))
+        async with trace.step(StepName.SEND) as step:
+            try:
+                content = mime_envelope.canonical(envelope.content)
+                whole = mime_envelope.fit(content, people)
+                plan = graph_plan.plan(whole, uploads=self._route.uploads)
+            except Unfit as unfit:
+                raise _unfit(unfit) from unfit
+            if envelope.again:
+                found = await found_in_sent_items(self._api, step, self._route.unasked, envelope)
+                if found:
+                    return _receipt(people, found)
+            if isinstance(plan, graph_plan.AsIs):
+                answer = await self._api.ask(
+                    step, "POST", "/sendMail", kind=MIME, body=base64.b64encode(whole), hands_over=True
+                )
+                step.detail = f"{ACCEPTED}; whether it is delivered Graph does not say"
+                return _receipt(people, ACCEPTED, answer)
+            answer = await send_in_parts(self._api, step, plan, people)
+            step.detail = f"{ACCEPTED} in parts; whether it is delivered Graph does not say"
+            return _receipt(people, f"{ACCEPTED} in parts", answer)
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._http.close()
+
+
+def address_of(endpoint: str) -> str:
+    """Host and port of an endpoint, as "graph.microsoft.com:443"."""
+    parts = urlsplit(endpoint)
+    host = parts.hostname or ""
+    return f"{f'[{host}]' if ':' in host else host}:{parts.port or 443}"
+
+
+def _receipt(people: Sequence[str], said: str, answer: Answer | None = None) -> Receipt:
+    number = answer.headers.get("request-id") if answer is not None else None
+    told = f"{said} ({number})" if number else said
+    return Receipt(told, tuple(Outcome(one, told) for one in people), number)
+
+
+def _takes_from_here(failure: Failure) -> bool:
+    """Whether Graph refused the mail to nobody for that reason alone."""
+    return failure.code == 400 and failure.scope in {Scope.MESSAGE, Scope.RECIPIENT}
+
+
+def _unfit(unfit: Unfit) -> TransportError:
+    too_large = unfit.enhanced == "5.3.4"
+    return TransportError(
+        Failure(
+            StepName.SEND,
+            Scope.MESSAGE,
+            Verdict.REJECT,
+            Cause.MESSAGE_TOO_LARGE if too_large else Cause.CONTENT_UNFIT,
+            enhanced=unfit.enhanced,
+            words=unfit.reason,
+            facts=MappingProxyType({"what": unfit.what}),
+        )
+    )
