@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
+_ENDLESS = 10 * 86_400.0
+
 
 class StepName(StrEnum):
     """The rungs of the check ladder, in the order in which a connection climbs them."""
@@ -132,6 +134,16 @@ class Failure:
     enhanced: str | None = None
     words: str = ""
     facts: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds for which the service wants no mail (RFC 9110, section 10.2.3); None if it did not say."""
+        text = self.facts.get("retry_after", "")
+        try:
+            found = float(text) if text else None
+        except ValueError:
+            return None
+        return found if found is not None and 0 <= found < _ENDLESS else None
 
 
 class CancelledAfterHandOver(asyncio.CancelledError):

@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from transports import graph_plan, mime_envelope
+from transports.addresses import safe_address
 from transports.base import (
     Cause,
     Envelope,
@@ -25,18 +27,20 @@ from transports.base import (
     Verdict,
 )
 from transports.graph_api import MIME, GraphApi
-from transports.graph_parts import send_in_parts
-from transports.graph_rights import Right, right_to_send
+from transports.graph_draft import draft
+from transports.graph_parts import send_draft
+from transports.graph_rights import Right, right_to_send, right_to_write
 from transports.graph_sent import found_in_sent_items
+from transports.graph_whereabouts import Whereabouts, look_for
 from transports.http import Answer, HttpClient
 from transports.mime_structure import Unfit
 from transports.net.resolve import Resolver, system_resolver
 from transports.oauth.claims import read
 from transports.routes import GraphRoute, HttpRoute
-from transports.trace import Trace
+from transports.trace import Trace, silent
 
 _TO_NOBODY = b"Subject: outmail asks whether it may send\r\n\r\n"
-"""Without recipients: where the right is missing Graph says so, and else that there is nobody to send it to."""
+"""It has no recipient: without the right Graph says so, and else that there is nobody to send it to."""
 
 ACCEPTED = "202 Accepted"
 
@@ -70,6 +74,8 @@ class GraphTransport:
 
     async def probe(self, sender: str, recipient: str, trace: Trace) -> None:
         """Prove the right to send from the mailbox; nothing is sent, since it is addressed to nobody."""
+        safe_address(sender, StepName.SENDER, Scope.SENDER)
+        safe_address(recipient, StepName.PERMISSION, Scope.RECIPIENT)
         async with trace.step(StepName.PERMISSION) as step:
             claims = read((await self._route.tokens.token()).reveal())
             right = right_to_send(claims, shared=bool(self._route.mailbox))
@@ -98,32 +104,57 @@ class GraphTransport:
                     raise
             else:
                 step.facts["answer"] = str(answer.status)
-            whose = self._route.mailbox or "the mailbox of whoever signed in"
-            step.detail = f"Graph takes mail from {whose}; whether as {sender} it says when one is sent"
+            own = self._route.mailbox
+            step.detail = f"Graph takes mail from {own or 'the mailbox of whoever signed in'}"
+            if own.lower() != sender.lower():
+                step.detail += f"; whether as {sender} it says when one is sent"
 
     async def send(self, envelope: Envelope, trace: Trace) -> Receipt:
         """Hand the message over; raises TransportError when it was taken for nobody."""
-        people = tuple(dict.fromkeys(envelope.recipients))
         async with trace.step(StepName.SEND) as step:
+            if envelope.sender:
+                safe_address(envelope.sender, step.name, Scope.SENDER)
+            safe = (safe_address(one, step.name, Scope.RECIPIENT) for one in envelope.recipients)
+            people = tuple(dict.fromkeys(safe))
+            if envelope.content.find(b"\0") >= 0:
+                raise _refused(Cause.UNSAFE_TEXT, "the message contains a NUL byte", "5.6.0", "nul")
             try:
                 content = mime_envelope.canonical(envelope.content)
                 whole = mime_envelope.fit(content, people)
-                plan = graph_plan.plan(whole, uploads=self._route.uploads)
+                plan = graph_plan.plan(whole, uploads=await self._uploads(len(whole)))
+                parts = (
+                    draft(plan, people, headers=self._route.headers)
+                    if isinstance(plan, graph_plan.InParts)
+                    else None
+                )
             except Unfit as unfit:
                 raise _unfit(unfit) from unfit
             if envelope.again:
                 found = await found_in_sent_items(self._api, step, self._route.unasked, envelope)
                 if found:
                     return _receipt(people, found)
-            if isinstance(plan, graph_plan.AsIs):
+            if parts is None:
                 answer = await self._api.ask(
                     step, "POST", "/sendMail", kind=MIME, body=base64.b64encode(whole), hands_over=True
                 )
                 step.detail = f"{ACCEPTED}; whether it is delivered Graph does not say"
                 return _receipt(people, ACCEPTED, answer)
-            answer = await send_in_parts(self._api, step, plan, people)
-            step.detail = f"{ACCEPTED} in parts; whether it is delivered Graph does not say"
-            return _receipt(people, f"{ACCEPTED} in parts", answer)
+            answer = await send_draft(self._api, step, parts)
+            without = f", without {', '.join(parts.lost)}" if parts.lost else ""
+            step.detail = f"{ACCEPTED} in parts{without}; whether it is delivered Graph does not say"
+            return _receipt(people, f"{ACCEPTED} in parts{without}", answer)
+
+    async def _uploads(self, size: int) -> bool:
+        """Whether a mail of this size may go as a draft, if it must; few must, and only they ask for it."""
+        if not self._route.uploads or size <= graph_plan.LARGEST_MIME:
+            return self._route.uploads
+        claims = read((await self._route.tokens.token()).reveal())
+        return right_to_write(claims, shared=bool(self._route.mailbox)) is not Right.MISSING
+
+    async def whereabouts(self, message_id: str, sent: datetime, now: datetime) -> Whereabouts:
+        """Where a mail that was sent is now. Raises TransportError where Graph cannot be asked."""
+        async with silent().step(StepName.SEND) as step:
+            return await look_for(self._api, step, message_id, sent, now)
 
     async def close(self) -> None:
         """Hang up."""
@@ -150,14 +181,12 @@ def _takes_from_here(failure: Failure) -> bool:
 
 def _unfit(unfit: Unfit) -> TransportError:
     too_large = unfit.enhanced == "5.3.4"
+    cause = Cause.MESSAGE_TOO_LARGE if too_large else Cause.CONTENT_UNFIT
+    return _refused(cause, unfit.reason, unfit.enhanced, unfit.what)
+
+
+def _refused(cause: Cause, words: str, enhanced: str, what: str) -> TransportError:
+    facts = MappingProxyType({"what": what})
     return TransportError(
-        Failure(
-            StepName.SEND,
-            Scope.MESSAGE,
-            Verdict.REJECT,
-            Cause.MESSAGE_TOO_LARGE if too_large else Cause.CONTENT_UNFIT,
-            enhanced=unfit.enhanced,
-            words=unfit.reason,
-            facts=MappingProxyType({"what": unfit.what}),
-        )
+        Failure(StepName.SEND, Scope.MESSAGE, Verdict.REJECT, cause, None, enhanced, words, facts)
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from urllib.parse import quote, urlsplit
@@ -22,16 +22,13 @@ from transports.base import (
     TransportError,
     Verdict,
 )
-from transports.http import Answer, Body, Fields, HttpClient
+from transports.http import Answer, Body, Fields, HttpClient, NotJson
 from transports.routes import GraphRoute
 from transports.secret import Secret
 from transports.trace import OpenStep
 
 _CAUSES = {Cause.OAUTH_NOT_STANDARD: Cause.NOT_THE_SERVICE, Cause.OAUTH_SETTINGS: Cause.UNSAFE_TEXT}
 """The web client names what it sees in an authority's words; here a service is asked."""
-
-UNTOLD_WAIT = 10.0
-"""Seconds without requests after a 429 that does not say for how long."""
 
 JSON = "application/json"
 MIME = "text/plain"
@@ -54,13 +51,20 @@ class GraphApi:
     """One Graph, and one mailbox of it. Every method raises TransportError."""
 
     def __init__(
-        self, route: GraphRoute, http: HttpClient, clock: Callable[[], float] = time.monotonic
+        self,
+        route: GraphRoute,
+        http: HttpClient,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._route = route
         self._http = http
         self._clock = clock
+        self.pause = pause
+        """Waits so many seconds."""
         who = f"users/{quote(route.mailbox, safe='@')}" if route.mailbox else "me"
-        self._base = f"{route.endpoint.rstrip('/')}/v1.0/{who}"
+        self._root = f"{route.endpoint.rstrip('/')}/v1.0"
+        self._base = f"{self._root}/{who}"
 
     async def ask(
         self,
@@ -73,21 +77,23 @@ class GraphApi:
         params: Fields | None = None,
         hands_over: bool = False,
     ) -> Answer:
-        """One request about the mailbox; returns an answer of 2xx.
+        """One request about the mailbox, or about the tenant ("/admin/…"); returns an answer of 2xx.
 
         With `hands_over` the request is the one after which the mail may be taken: a connection that breaks
         behind it, or a gateway that gave up, makes the failure's verdict UNCERTAIN.
         """
         asked = _Asked(method, path, kind, body, params, hands_over)
         token = await self._route.tokens.token()
-        answer = await self._once(step, asked, token)
+        answer, sent = await self._once(step, asked, token)
         if answer.status == 401:  # nothing was done: it may be asked again
             fresh = await self._route.tokens.renewed(token)
             if fresh is not None:
-                answer = await self._once(step, asked, fresh)
-        self._heed(answer)
-        if not 200 <= answer.status < 300:
-            raise graph_answers.refusal(step.name, answer, handed_over=hands_over)
+                answer, sent = await self._once(step, asked, fresh)
+        right = graph_answers.accepted(answer) if hands_over else 200 <= answer.status < 300
+        if not right:
+            error = graph_answers.refusal(step.name, answer, handed_over=hands_over and sent)
+            self._heed(error.failure)
+            raise error
         return answer
 
     async def put(self, step: OpenStep, url: str, piece: bytes, first: int, total: int) -> Answer:
@@ -102,9 +108,24 @@ class GraphApi:
         except TransportError as error:
             raise self._own(step, error, uncertain=False) from error
 
-    async def _once(self, step: OpenStep, asked: _Asked, token: Secret) -> Answer:
+    async def upload_stands_at(self, step: OpenStep, url: str) -> int | None:
+        """The byte that an upload session expects next; None where it does not say."""
+        try:
+            answer = await self._request("GET", url, {}, None)
+        except TransportError as error:
+            raise self._own(step, error, uncertain=False) from error
+        try:
+            ranges = answer.json_object().get("nextExpectedRanges") if answer.status == 200 else None
+        except NotJson:
+            return None
+        first = str(ranges[0]).partition("-")[0] if isinstance(ranges, list) and ranges else ""
+        return int(first) if first.isascii() and first.isdigit() else None
+
+    async def _once(self, step: OpenStep, asked: _Asked, token: Secret) -> tuple[Answer, bool]:
+        """The answer, and whether the request had gone out whole by then."""
         self._wait_for_throttle(step)
-        url, body = self._base + asked.path, asked.body
+        url = (self._root if asked.path.startswith("/admin/") else self._base) + asked.path
+        body = asked.body
         headers = {
             "Authorization": f"Bearer {token.reveal()}",
             "client-request-id": str(uuid.uuid4()),
@@ -121,7 +142,7 @@ class GraphApi:
                 raise CancelledAfterHandOver from None
             raise
         step.said("S", f"{answer.status} {answer.headers.get('request-id', '')}".rstrip())
-        return answer
+        return answer, _sent(content)
 
     async def _request(
         self,
@@ -161,15 +182,10 @@ class GraphApi:
                 )
             )
 
-    def _heed(self, answer: Answer) -> None:
-        if answer.status not in {429, 503}:
-            return
-        asked = graph_answers.retry_after(answer.headers, time.time())
-        if asked is None and answer.status == 429:
-            asked = UNTOLD_WAIT
-        if asked is not None:
+    def _heed(self, failure: Failure) -> None:
+        if failure.code in {429, 503} and failure.retry_after is not None:
             throttle = self._route.throttle
-            throttle.until = max(throttle.until, self._clock() + asked)
+            throttle.until = max(throttle.until, self._clock() + failure.retry_after)
 
 
 def _sent(content: Body | None) -> bool:

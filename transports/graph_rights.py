@@ -10,8 +10,8 @@ from enum import Enum, auto
 
 _SENDS = frozenset({"mail.send"})
 _SENDS_FOR_OTHERS = frozenset({"mail.send.shared"})
-_READS = frozenset({"mail.read", "mail.readwrite"})
-_READS_OF_OTHERS = frozenset({"mail.read.shared", "mail.readwrite.shared"})
+_WRITES = frozenset({"mail.readwrite"})
+_WRITES_FOR_OTHERS = frozenset({"mail.readwrite.shared"})
 
 
 class Right(Enum):
@@ -30,9 +30,9 @@ def right_to_send(claims: Mapping[str, str], *, shared: bool) -> Right:
     return _right(claims, _SENDS, _SENDS_FOR_OTHERS if shared else _SENDS | _SENDS_FOR_OTHERS)
 
 
-def right_to_read(claims: Mapping[str, str], *, shared: bool) -> Right:
-    """Mail.Read or Mail.ReadWrite: whether Sent Items can be looked into."""
-    return _right(claims, _READS, _READS_OF_OTHERS if shared else _READS)
+def right_to_write(claims: Mapping[str, str], *, shared: bool) -> Right:
+    """Mail.ReadWrite: whether drafts can be made, for mail over the limit of one request."""
+    return _right(claims, _WRITES, _WRITES_FOR_OTHERS if shared else _WRITES)
 
 
 def _right(claims: Mapping[str, str], of_apps: frozenset[str], of_people: frozenset[str]) -> Right:

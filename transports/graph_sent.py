@@ -6,7 +6,7 @@ Never by the Message-ID alone: programs use one again for each recipient.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
@@ -33,22 +33,39 @@ async def found_in_sent_items(
     if not number:
         return _unasked(step, unasked, "it has no Message-ID to look for")
     try:
-        answer = await api.ask(
-            step,
-            "GET",
-            "/mailFolders/sentitems/messages",
-            params={
-                "$filter": f"internetMessageId eq '{number.replace(chr(39), chr(39) * 2)}'",
-                "$select": "id,internetMessageId,sentDateTime," + ",".join(_WHO),
-                "$top": _MOST,
-            },
-        )
+        answer = await ask_sent_items(api, step, number)
     except TransportError as error:
         if error.failure.code != 403:
             raise
         return _unasked(step, unasked, "the app may not look into Sent Items")
     wanted = {one.lower() for one in envelope.recipients}
     return FOUND if any(wanted <= people for people in _people(answer)) else ""
+
+
+async def ask_sent_items(api: GraphApi, step: OpenStep, number: str) -> Answer:
+    """The mails of this Message-ID in Sent Items: https://learn.microsoft.com/graph/api/user-list-messages."""
+    quoted = number.replace("'", "''")
+    return await api.ask(
+        step,
+        "GET",
+        "/mailFolders/sentitems/messages",
+        params={
+            "$filter": f"internetMessageId eq '{quoted}'",
+            "$select": "id,internetMessageId,sentDateTime," + ",".join(_WHO),
+            "$top": _MOST,
+        },
+    )
+
+
+def items_of(answer: Answer) -> Iterable[Mapping[str, object]]:
+    """What a list of Graph holds, whatever it is."""
+    try:
+        found = answer.json_object().get("value")
+    except NotJson:
+        found = None
+    for item in found if isinstance(found, list) else ():
+        if isinstance(item, dict):
+            yield item
 
 
 def message_id(content: bytes) -> str:
@@ -60,13 +77,8 @@ def message_id(content: bytes) -> str:
 
 def _people(answer: Answer) -> Iterable[set[str]]:
     """The recipients of each mail that was found, in lower case."""
-    try:
-        found = answer.json_object().get("value")
-    except NotJson:
-        found = None
-    for item in found if isinstance(found, list) else ():
-        if isinstance(item, dict):
-            yield {address for field in _WHO for address in _addresses(item.get(field))}
+    for item in items_of(answer):
+        yield {address for field in _WHO for address in _addresses(item.get(field))}
 
 
 def _addresses(field: object) -> Iterable[str]:

@@ -127,15 +127,17 @@ class GraphRoute:
     """Everything that sending through Microsoft Graph needs to know.
 
     `endpoint` is an origin, as "https://graph.microsoft.com". `mailbox` is the user or shared mailbox whose
-    mail it is (/users/{mailbox}); "" is that of whoever signed in (/me). `uploads`: whether this cloud's
-    Graph has upload sessions. `unasked` is what becomes of a mail that may have been taken where the app may
-    not look into Sent Items: "hold" it for the admin, or "send-again".
+    mail it is (/users/{mailbox}); "" is that of whoever signed in (/me). `uploads` and `headers`: whether
+    this cloud's Graph has upload sessions, and header fields in drafts. `unasked` is what becomes of a mail
+    that may have been taken where the app may not look into Sent Items: "hold" it for the admin, or
+    "send-again".
     """
 
     endpoint: str
     tokens: TokenSupply
     mailbox: str = ""
     uploads: bool = True
+    headers: bool = True
     unasked: Literal["hold", "send-again"] = "hold"
     proxy: ProxyRoute | None = None
     ca_file: str | None = None

@@ -9,14 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import idna
-
+from transports.addresses import safe_address
 from transports.base import Cause, Dsn, Envelope, Failure, Scope, StepName, TransportError, Verdict
 from transports.smtp_capabilities import Capabilities
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-_ENDS_PATH = re.compile(r"[<>\s]")
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\x00")
 _NOT_XTEXT = re.compile(r"[^\x21-\x2a\x2c-\x3c\x3e-\x7e]")
 _RET = frozenset({"FULL", "HDRS"})
@@ -25,28 +21,6 @@ _NOTIFY = frozenset({"NEVER", "SUCCESS", "FAILURE", "DELAY"})
 
 def _cannot(step: StepName, scope: Scope, cause: Cause, words: str, **facts: str) -> TransportError:
     return TransportError(Failure(step, scope, Verdict.REJECT, cause, words=words, facts=facts))
-
-
-def safe_address(address: str, step: StepName, scope: Scope) -> str:
-    """The address as it stands in a command; raises TransportError (UNSAFE_TEXT).
-
-    A domain of other than ASCII letters becomes its ASCII form where the local part is ASCII, so
-    that servers without SMTPUTF8 take it (RFC 6531, section 3.7.1 allows both).
-    """
-    bare = _QUOTED.sub("", address)
-    if _CONTROL.search(address) or _ENDS_PATH.search(bare) or '"' in bare:
-        raise _cannot(step, scope, Cause.UNSAFE_TEXT, "the address contains what would end an SMTP command")
-    try:
-        address.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise _cannot(step, scope, Cause.UNSAFE_TEXT, "the address is not valid Unicode") from error
-    local, at, domain = address.rpartition("@")
-    if at and local.isascii() and not domain.isascii():
-        try:
-            return f"{local}@{idna.encode(domain, uts46=True).decode('ascii')}"
-        except idna.IDNAError:
-            return address
-    return address
 
 
 def xtext(text: str) -> str:

@@ -24,6 +24,9 @@ class OpenStep:
         self.warning: Failure | None = None
         self._lines: list[str] = []
 
+    def progress(self, detail: str) -> None:
+        """Tell how far a long step has come; nobody is told where nobody watches."""
+
     def said(self, who: str, line: str) -> None:
         """Record a line of the dialogue; `who` is "C" or "S". Secrets must be *** already."""
         if len(self._lines) < _MOST_LINES:
@@ -68,7 +71,7 @@ class _Watched:
     __slots__ = ("_began", "_clock", "_emit", "_step")
 
     def __init__(self, name: StepName, emit: Callable[[Step], None], clock: Callable[[], float]) -> None:
-        self._step = OpenStep(name)
+        self._step = _ToldStep(name, emit)
         self._emit = emit
         self._clock = clock
         self._began = 0.0
@@ -88,6 +91,19 @@ class _Watched:
         elif error is None:
             status = Status.WARN if step.warning else Status.PASS
             self._emit(step._value(status, seconds, step.warning))
+
+
+class _ToldStep(OpenStep):
+    """A step that somebody watches while it runs."""
+
+    def __init__(self, name: StepName, emit: Callable[[Step], None]) -> None:
+        super().__init__(name)
+        self._tell = emit
+
+    def progress(self, detail: str) -> None:
+        """See OpenStep."""
+        self.detail = detail
+        self._tell(self._value(Status.RUNNING, 0.0))
 
 
 class _MuteStep(OpenStep):

@@ -1,7 +1,8 @@
 """Every failure we know, in the order in which they are tried: the first whose rule fits explains it.
 
 The special comes before the general: what was seen on this side of the wire, then the providers'
-own codes, then the codes that all servers share.
+own codes, then the codes that all servers share. Microsoft Graph's come first: their numbers are HTTP's, and
+no rule for mail servers must see them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from outmail.diagnosis.entra_tenant import ENTRA_TENANT
 from outmail.diagnosis.entry import SERVER_ADMIN, Entry
 from outmail.diagnosis.google import GOOGLE
 from outmail.diagnosis.google_oauth import GOOGLE_SIGN_IN
+from outmail.diagnosis.graph import GRAPH
+from outmail.diagnosis.graph_limits import GRAPH_LAST, GRAPH_LIMITS, GRAPH_UNCERTAIN
+from outmail.diagnosis.graph_way import GRAPH_WAY
 from outmail.diagnosis.microsoft import MICROSOFT_SIGN_IN
 from outmail.diagnosis.microsoft_send import MICROSOFT_SENDING
 from outmail.diagnosis.network import NETWORK
@@ -38,7 +42,12 @@ UNKNOWN = Entry(
 _HANDED_OVER = tuple(e for e in NETWORK if e.id == "uncertain")
 
 CATALOGUE: tuple[Entry, ...] = (
+    *GRAPH_UNCERTAIN,
     *_HANDED_OVER,
+    *GRAPH_WAY,
+    *GRAPH_LIMITS,
+    *GRAPH,
+    *GRAPH_LAST,
     *AUTHORITY,
     *TLS_ENTRIES,
     *(e for e in NETWORK if e not in _HANDED_OVER),

@@ -87,7 +87,8 @@ def _signed_in(case: Case) -> dict[str, str]:
 def _place(case: Case) -> Context:
     """The context of the server that was spoken to: at the step `token` the sign-in service, by https."""
     if not case.at(StepName.TOKEN):
-        return case.context
+        web = case.context.protocol in {"graph", "ews"}
+        return replace(case.context, security="https") if web else case.context
     given = one_line(case.failure.facts.get("host", ""))
     try:
         parts = urlsplit(f"//{given}")
@@ -165,8 +166,10 @@ def powershell(context: Context) -> dict[str, str]:
     """The gaps of PowerShell commands, each a quoted string; "" where the profile has no value."""
     sender = one_line(context.from_address)
     client = one_line(context.client_id)
+    mailbox = one_line(context.username) or sender
     values = {
-        "mailbox": one_line(context.username) or sender,
+        "mailbox": mailbox,
+        "mailbox_filter": f"PrimarySmtpAddress -eq {_ps_quoted(mailbox)}" if mailbox else "",
         "sender": sender,
         "account": one_line(context.account),
         "client_id": client,

@@ -5,6 +5,8 @@ A value comes from a server or a setting, so it is put on one line without contr
 
 from __future__ import annotations
 
+import math
+
 from outmail.diagnosis.case import Case
 from transports.shown import harmless
 
@@ -36,6 +38,11 @@ def of_the_sign_in(case: Case) -> dict[str, tuple[str, str]]:
         "audience": (one_line(context.token.get("aud", "")), "another service"),
         "rights": (one_line(context.token.get("scp", "")), "none"),
         "token_account": (one_line(case.token_account), "an account that it does not name"),
+        "token_for": (
+            one_line(facts.get("got", "") or context.token.get("aud", "")),
+            "a service that it does not name",
+        ),
+        "token_wanted": (one_line(facts.get("wanted", "") or context.host), "this service"),
         "wanted": (one_line(facts.get("wanted", "") or context.username), "the account of the profile"),
         "got": (one_line(facts.get("got", "")), "another account"),
         "error": (one_line(facts.get("error", "")), "no known error"),
@@ -43,7 +50,31 @@ def of_the_sign_in(case: Case) -> dict[str, tuple[str, str]]:
         "oauth_status": (one_line(facts.get("oauth_status", "")), "no status"),
         "oauth_scope": (one_line(facts.get("oauth_scope", "")), "a scope that it does not name"),
         "portal": (_portal(case), ""),
+        **_of_the_service(case),
     }
+
+
+def _of_the_service(case: Case) -> dict[str, tuple[str, str]]:
+    """What a web service's answer says of itself: by what its support finds it, and how long to wait."""
+    facts = case.failure.facts
+    return {
+        "request_id": (one_line(facts.get("request_id", "")), "not told"),
+        "request_date": (one_line(facts.get("date", "")), "not told"),
+        "wait": (_duration(facts.get("retry_after", "")), "some minutes"),
+    }
+
+
+def _duration(seconds: str) -> str:
+    """A number of seconds as people say it; "" for what is none."""
+    try:
+        given = math.ceil(float(seconds[:20]))
+    except (ValueError, OverflowError):
+        return ""
+    for length, unit in ((3600, "hour"), (60, "minute"), (1, "second")):
+        if given >= length:
+            count = math.ceil(given / length)
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return ""
 
 
 def _smtp_right(app_only: bool) -> str:

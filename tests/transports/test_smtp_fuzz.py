@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from tests.servers.scripted import Script, ScriptedServer
 from tests.transports.watching import Watcher, login, route
+from transports.addresses import safe_address
 from transports.base import Envelope, Scope, Step, StepName, TransportError
 from transports.routes import Timeouts
 from transports.smtp import SmtpTransport
 from transports.smtp_capabilities import Capabilities, parse
-from transports.smtp_commands import prepare, safe_address, xtext
+from transports.smtp_commands import prepare, xtext
 from transports.smtp_replies import Reply
 
 _LINES = st.lists(

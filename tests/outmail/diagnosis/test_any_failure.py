@@ -38,10 +38,12 @@ _ENHANCED = st.one_of(st.none(), st.from_regex(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}",
 _FACTS = [
     *("mechanisms", "certificate_until", "days", "tried", "x", "host", "port", "what", "wanted", "got"),
     *("error", "aadsts", "suberror", "oauth_status", "oauth_scope"),
+    *("graph_code", "request_id", "date", "retry_after", "claims_challenge", "insufficient_claims"),
 ]
 _FACT_VALUES = [
     *("invalid_grant", "invalid_client", "50020", "7000218", "53003", "999999999", "\u0661", "html", "types"),
     *("[::1", "[::1]:443", "host:99999", "a@b:c@d", "::1"),
+    *("ErrorAccessDenied", "ErrorSendAsDenied", "ApplicationThrottled", "inf", "nan", "1e400", "90"),
 ]
 
 _FAILURES = st.builds(
