@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import mmap
 import os
 import threading
 import zlib
@@ -79,6 +80,21 @@ class Draft:
     def in_file(self) -> bool:
         """Whether it is too large for a row."""
         return self._made
+
+    def view(self) -> bytes | mmap.mmap:
+        """All of it so far, for a look: of a large one the file's own pages. Raises StoreError."""
+        with self._mutex:
+            if not self._made:
+                return b"".join(self._pieces)
+            try:
+                self._flush()
+                reading = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                try:
+                    return mmap.mmap(reading, 0, access=mmap.ACCESS_READ)
+                finally:
+                    os.close(reading)
+            except OSError as error:
+                raise not_kept(self.path.parent, error) from error
 
     def claim(self) -> None:
         """Let it be accepted, which can be once. Raises StoreError."""

@@ -12,6 +12,7 @@ from outmail.cli.options import Common, OurCommand
 from outmail.cli.profile_import import visible
 
 if TYPE_CHECKING:
+    from outmail.engine.proof import Proof
     from store.history import Delivery, Entry
 
 
@@ -21,22 +22,33 @@ if TYPE_CHECKING:
     "--limit", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="Entries at most."
 )
 @click.option("--message", metavar="ID", help="Only what became of the mail with this Message-ID.")
+@click.option("--trace", is_flag=True, help="With --message: ask the service where that mail is now.")
 @click.pass_obj
-def command(common: Common, as_json: bool, limit: int, message: str | None) -> int:
+def command(common: Common, as_json: bool, limit: int, message: str | None, trace: bool) -> int:
     """Show what was sent, what happened to delivery, and who changed or steered what, the newest first."""
+    if trace and not message:
+        raise click.UsageError("--trace needs --message ID: it asks about one mail.")
     from store.history import History
 
     # The history is not encrypted: it is read without the key.
     history = History(common.paths().spool)
     entries = history.entries(min(limit, 2**31), _bracketed(message) if message else None)
+    code: int = Exit.OK
+    found: list[Proof | None] = [None] * len(entries)
+    if trace and entries:
+        from outmail.cli.history_trace import proofs
+
+        found, code = proofs(common.workspace(), [entry.delivery for entry in entries])
     if as_json:
-        say.result_json([_json(entry) for entry in entries])
-        return Exit.OK
+        say.result_json([_json(entry, proof) for entry, proof in zip(entries, found, strict=True)])
+        return code
     if not entries:
         say.talk(f"no mail {message} is in the history" if message else "nothing was sent or changed yet")
-    for entry in entries:
+    for entry, proof in zip(entries, found, strict=True):
         _print(entry, every_recipient=message is not None)
-    return Exit.OK
+        for line in proof.lines if proof else ():
+            say.result(f"{'':21}{line}")
+    return code
 
 
 def _bracketed(message: str) -> str:
@@ -79,7 +91,7 @@ def _print_delivery(when: str, mail: Delivery, every_recipient: bool) -> None:
             say.result(f"{'':21}{mark}  {one.recipient}  {one.answer}".rstrip())
 
 
-def _json(entry: Entry) -> dict[str, object]:
+def _json(entry: Entry, proof: Proof | None = None) -> dict[str, object]:
     when = entry.when.isoformat()
     mail, event = entry.delivery, entry.event
     if event is not None:
@@ -111,4 +123,5 @@ def _json(entry: Entry) -> dict[str, object]:
         "recipients": [
             {"recipient": r.recipient, "accepted": r.accepted, "answer": r.answer} for r in mail.recipients
         ],
+        **({"trace": proof.to_json()} if proof else {}),
     }

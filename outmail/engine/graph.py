@@ -5,11 +5,15 @@ Facts of Microsoft's clouds; nothing here talks to anybody.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from outmail.engine.oauth_defaults import CLOUDS, filled
 from store.profiles import Profile
 from store.tokens import APP_ONLY
+
+if TYPE_CHECKING:
+    from transports.mime_structure import Buffer, Unfit
 
 _WITHOUT_UPLOADS = frozenset({"us-gov", "us-dod"})
 """Microsoft's own description of these has no attachment upload session (msgraph-metadata, Fairfax)."""
@@ -57,6 +61,11 @@ def uploads(profile: Profile) -> bool:
     return any(scope.lower().rpartition("/")[2].startswith(_WRITES) for scope in filled(profile).scopes)
 
 
+def headers(profile: Profile) -> bool:
+    """Whether drafts may have header fields of their own (msgraph-metadata: not in China's, Mooncake)."""
+    return cloud(profile) != "china"
+
+
 def largest(profile: Profile) -> int | None:
     """Bytes of the largest message that the profile can carry; None where only the server knows."""
     if profile.protocol != "graph":
@@ -64,6 +73,27 @@ def largest(profile: Profile) -> int | None:
     from transports import graph_plan
 
     return graph_plan.largest(uploads=uploads(profile))
+
+
+def largest_as_it_is() -> int:
+    """Bytes of the largest message that goes as it is, and of which nothing can be lost."""
+    from transports import graph_plan
+
+    return graph_plan.LARGEST_MIME - graph_plan.ROOM_FOR_HEADERS
+
+
+def unfit(profile: Profile, content: Buffer, size: int) -> Unfit | None:
+    """Why Graph cannot carry a message, or would damage it; None where it can, and for other protocols."""
+    if profile.protocol != "graph":
+        return None
+    from transports import graph_plan
+    from transports.mime_structure import Unfit
+
+    try:
+        graph_plan.plan(content, size, uploads=uploads(profile))
+    except Unfit as found:
+        return found
+    return None
 
 
 def audiences(profile: Profile) -> frozenset[str]:

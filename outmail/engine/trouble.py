@@ -16,7 +16,6 @@ from transports.base import Cause, Failure, Scope, StepName, Verdict
 SHORT = 600.0
 """Seconds that a service may ask for without counting as unavailable."""
 
-_ENDLESS = 10 * 86_400.0
 _CANNOT_CARRY = frozenset({Cause.CONTENT_UNFIT, Cause.MESSAGE_TOO_LARGE})
 """What is wrong between this message and this way out, and with neither alone."""
 
@@ -53,19 +52,9 @@ def decide(failure: Failure, *, last_server: bool, failover: bool = False) -> Ac
             return Action.PAUSE_ROUTE if failure.scope is Scope.SIGN_IN else Action.BOUNCE
 
 
-def asked_to_wait(failure: Failure) -> float | None:
-    """The seconds for which a service wants no mail (Retry-After); None where it did not say."""
-    text = failure.facts.get("retry_after", "")
-    try:
-        found = float(text) if text else None
-    except ValueError:
-        return None
-    return found if found is not None and 0 <= found < _ENDLESS else None
-
-
 def _asks_for_minutes(failure: Failure) -> bool:
     """Is the service there, and only wants mail later? To go another way for that would never end."""
-    asked = asked_to_wait(failure)
+    asked = failure.retry_after
     return (
         asked is not None
         and asked <= SHORT

@@ -133,6 +133,7 @@ def _graph(
             tokens=tokens,
             mailbox=graph.mailbox(profile),
             uploads=graph.uploads(profile),
+            headers=graph.headers(profile),
             unasked=profile.graph.uncertain if profile.graph else "hold",
             proxy=_proxy(profile),
             ca_file=_ca_file(profile),

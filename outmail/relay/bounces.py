@@ -183,10 +183,11 @@ def _status(
             f"Action: {kind}",
             f"Status: {_line(status)}",
         ]
-        if fate.server:
-            block.append(f"Remote-MTA: dns; {_line(fate.server.rpartition(':')[0] or fate.server)}")
+        host, service, _ = fate.server.partition("/")  # a service's names the mailbox as well
+        if host:
+            block.append(f"Remote-MTA: dns; {_line(host.rpartition(':')[0] or host)}")
         if fate.answer:
-            block.append(f"Diagnostic-Code: smtp; {_line(fate.answer)}")
+            block.append(f"Diagnostic-Code: {'x-graph' if service else 'smtp'}; {_line(fate.answer)}")
         if fate.tried:
             block.append(f"Last-Attempt-Date: {email.utils.format_datetime(fate.tried)}")
         if until and kind is Kind.DELAYED:

@@ -26,14 +26,15 @@ class _Entrance:
 
     settings: relay_settings.Listener
     hostname: str
+    largest: int | None  # bytes of a mail, where its profiles set a limit
     listener: Listener
 
 
 class Entrances:
     """`listen` are addresses of the command line, `activated` what systemd opened.
 
-    `intake` gives what takes the mail of a door with this profile ("" for none of its own); `unix_mode` gives
-    mode and group of Unix sockets.
+    `intake` gives what takes the mail of a door with this profile ("" for none of its own), `largest` the bytes
+    of a mail that its ways out can carry, where they set a limit; `unix_mode` gives mode and group of sockets.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class Entrances:
         listen: Sequence[str],
         activated: Mapping[str, socket.socket],
         intake: Callable[[str], Intake],
+        largest: Callable[[str], int | None],
         unix_mode: Callable[[], tuple[int, int]],
     ) -> None:
         self._listen = tuple(listen)
         self._activated = activated
         self._intake = intake
+        self._largest = largest
         self._unix_mode = unix_mode
         self._open: list[_Entrance] = []
 
@@ -76,7 +79,9 @@ class Entrances:
         self._open = []
         for one in wanted:
             old = left.pop(one.listen, None)
-            if old is not None and old.settings == one and old.hostname == hostname and not one.certificate:
+            largest = self._largest(one.profile or "")
+            same = old is not None and (old.settings, old.hostname, old.largest) == (one, hostname, largest)
+            if old is not None and same and not one.certificate:
                 old.listener.intake = self._intake(one.profile or "")
                 self._open.append(old)
                 continue
@@ -110,12 +115,15 @@ class Entrances:
             # Closing a listener closes its socket, and systemd gives it once.
             where = replace(where, sock=where.sock.dup())
         users, intake = Users(settings.users), self._intake(settings.profile or "")
+        largest = self._largest(settings.profile or "")
+        if largest is not None:
+            rules = replace(rules, size_limit=min(rules.size_limit, largest))
         listener = Listener(where, rules, intake, users.check, may_send(settings))
         try:
             await listener.open()
         except OSError as error:
             raise _cannot_listen(settings.listen, error) from error
-        return _Entrance(settings, hostname, listener)
+        return _Entrance(settings, hostname, largest, listener)
 
 
 def _cannot_listen(where: str, error: OSError) -> EngineError:

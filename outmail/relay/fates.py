@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from outmail.diagnosis.finding import Finding
 from outmail.engine import schedule
 from outmail.engine.route import Attempt, Fate, Place
-from outmail.engine.trouble import Action, asked_to_wait
+from outmail.engine.trouble import Action
 from outmail.relay import bounces
 from outmail.relay.bounces import Kind
 from store.spool_shapes import Due, Job, LastError, Settled, State
@@ -124,5 +124,5 @@ def _error(failure: Failure, finding: Finding) -> LastError:
 
 def _asked(failure: Failure) -> timedelta | None:
     """What the server asked for, where it did; a transport puts it into the facts."""
-    asked = asked_to_wait(failure)
+    asked = failure.retry_after
     return timedelta(seconds=asked) if asked is not None else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import email.utils
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -41,6 +41,15 @@ _NO_PLACE = frozenset({"", "localhost", "localhost.localdomain"})
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9.-]+")
 _MESSAGE_ID = re.compile(rb"(?im)^message-id[ \t]*:")
 _DATE = re.compile(rb"(?im)^date[ \t]*:")
+
+Carries = Callable[[NewMail], Awaitable[Answer | None]]
+"""The refusal of a mail that cannot go out by its profile; None where it can, or only the server knows."""
+
+
+async def carried(_mail: NewMail) -> Answer | None:
+    """Every mail can go out."""
+    return None
+
 
 Choose = Callable[[str, str], tuple[str, Profile] | None]
 """The profile by its name, for a mail's sender and the profile it asks for (or ""); None for none."""
@@ -102,6 +111,7 @@ class Intake:
         now: Callable[[], datetime],
         wake: Callable[[str], None] = lambda _profile: None,
         local_mail_to: str = "",
+        carries: Carries = carried,
     ) -> None:
         self._spool = spool
         self._choose = choose
@@ -110,6 +120,7 @@ class Intake:
         self.now = now
         self.wake = wake
         self._local_mail_to = local_mail_to
+        self._carries = carries
 
     def incoming(self, peer: str) -> Incoming:
         """For a client that begins to send a mail from this address."""
@@ -156,6 +167,13 @@ class Intake:
             given.envid,
         )
 
+    async def refuse_unfit(self, mail: NewMail) -> None:
+        """Before a mail is accepted: can it go out at all? Raises Refused, and StoreError."""
+        refusal = await self._carries(mail)
+        if refusal is not None:
+            remedy = "send it smaller or otherwise, or name a failover profile that can carry it"
+            raise Refused(refusal, remedy)
+
     async def keep(self, mail: Mail, headers: bytes, draft: Draft, peer: str) -> Answer:
         """Put a mail that came whole by SMTP into the queue; what the client is answered."""
         sender = mail.sender
@@ -177,6 +195,7 @@ class Intake:
         )
         try:
             kept = self.fit(given, headers, draft)
+            await self.refuse_unfit(kept)
             await self._spool.accept(kept)
         except Refused as refused:
             return refused.answer

@@ -7,9 +7,10 @@ import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from outmail.diagnosis.finding import Finding
+from outmail.engine import carrying
 from outmail.engine.failover import Standing
 from outmail.engine.relay_status import Pause, RouteStatus
 from outmail.engine.workspace import Workspace
@@ -17,12 +18,19 @@ from outmail.relay.alerts import Alert, Alerts
 from outmail.relay.intake import Intake
 from outmail.relay.lane import Lane, Surroundings
 from outmail.relay.ledger import Ledger
+from outmail.relay.replies import Answer
 from store import relay_state
 from store.errors import ErrorKind, StoreError
+from store.joined import Joined
 from store.profiles import Profile
 from store.relay_settings import Relay
 from store.relay_state import Stopped
 from store.spool import Spool
+from store.spool_bodies import Draft
+from store.spool_shapes import NewMail
+
+if TYPE_CHECKING:
+    from transports.mime_structure import Unfit
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +98,7 @@ class Lanes:
             service.clock,
             self.wake,
             service.settings.local_mail_to or "",
+            self.carries,
         )
 
     def choose(self, sender: str, asked: str) -> tuple[str, Profile] | None:
@@ -102,6 +111,32 @@ class Lanes:
         with contextlib.suppress(KeyError):
             return settings.named(name or None)
         return None
+
+    def largest(self, profile: str) -> int | None:
+        """Bytes of the largest mail that a door's ways out can carry; None where only a server knows."""
+        settings = self._service.workspace.settings
+        names = [profile] if profile else [*self._by_sender.values()]
+        if not profile:
+            with contextlib.suppress(KeyError):
+                names.append(settings.named(None)[0])
+        return carrying.largest(settings, names)
+
+    async def carries(self, mail: NewMail) -> Answer | None:
+        """The refusal of a mail that can go out neither by its profile nor by the failover profile."""
+        settings = self._service.workspace.settings
+        body = mail.body
+        size = len(mail.head) + (body.size if isinstance(body, Draft) else len(body))
+        if not carrying.may_be_unfit(settings, mail.profile, size):
+            return None
+
+        def look() -> Unfit | None:
+            content = Joined(mail.head, body.view() if isinstance(body, Draft) else body)
+            return carrying.unfit(settings, mail.profile, content, size)
+
+        found = await asyncio.to_thread(look)
+        if found is None:
+            return None
+        return Answer(552 if found.enhanced == "5.3.4" else 554, found.enhanced, found.reason)
 
     def wake(self, profile: str) -> None:
         """Mail came for a profile."""

@@ -192,7 +192,7 @@ class Runner:
     def _heed(self, attempt: Attempt) -> None:
         """All mail of the profile waits as long as the service asked for with one of them."""
         for fate in attempt.fates:
-            asked = trouble.asked_to_wait(fate.failure) if fate.failure else None
+            asked = fate.failure.retry_after if fate.failure else None
             if asked is not None and asked <= trouble.SHORT and fate.action is Action.DEFER:
                 until = self._now() + timedelta(seconds=asked)
                 self._quiet_until = max(self._quiet_until or until, until)

@@ -157,7 +157,11 @@ class Service:
         await submission.open()
         closing.push_async_callback(submission.close)
         self.entrances = Entrances(
-            self._options.listen, self._activated, self.lanes.intake, lambda: access.listener_mode
+            self._options.listen,
+            self._activated,
+            self.lanes.intake,
+            self.lanes.largest,
+            lambda: access.listener_mode,
         )
         await self.entrances.open(self.settings, self.hostname)
         closing.push_async_callback(self.entrances.close)

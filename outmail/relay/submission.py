@@ -203,6 +203,7 @@ class Submission(UnixServer):
             try:
                 split = await self._content(reader, draft)
                 mail = self.intake.fit(given_locally(dropped), split.headers, draft)
+                await self.intake.refuse_unfit(mail)
                 taken = await self._spool.accept_once(mail, name)
             except Refused as refused:
                 return _Told.refusal(code_of(refused), refused.answer.text, refused.remedy)

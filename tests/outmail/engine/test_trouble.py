@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import pytest
 
-from outmail.engine.trouble import SHORT, Action, asked_to_wait, decide
+from outmail.engine.trouble import SHORT, Action, decide
 from transports.base import Cause, Failure, Scope, StepName, Verdict
 
 
@@ -99,7 +99,7 @@ def test_a_service_that_asks_for_minutes_gets_them_and_is_left_for_no_other() ->
     ("said", "seconds"), [("30", 30.0), ("0.5", 0.5), ("", None), ("x", None), ("-1", None), ("inf", None)]
 )
 def test_what_it_asks_for(said: str, seconds: float | None) -> None:
-    assert asked_to_wait(asks(said)) == seconds
+    assert asks(said).retry_after == seconds
 
 
 @pytest.mark.parametrize("cause", [Cause.CONTENT_UNFIT, Cause.MESSAGE_TOO_LARGE])
