@@ -17,14 +17,15 @@ from typing import ParamSpec, TypeVar
 
 from store import spool_flow, spool_list, spool_steer
 from store.errors import ErrorKind, StoreError
+from store.joined import Joined
 from store.lock import locked
 from store.paths import private_folder
 from store.spool_accept import Row, insert, refuse_unfit, row_of
-from store.spool_bodies import SMALL, Draft, Unreadable, content, sweep
+from store.spool_bodies import SMALL, Draft, Unreadable, content, opened, sweep
 from store.spool_corrupt import move_mail, move_strangers
 from store.spool_desk import Desk
 from store.spool_ids import Ids, MailId, decode
-from store.spool_shapes import Cause, Counts, Entry, Job, NewMail, Settled, State, Which
+from store.spool_shapes import Cause, Counts, Entry, Job, NewMail, Settled, State, Stored, Which
 from store.spool_writer import Writer
 
 T = TypeVar("T")
@@ -253,10 +254,17 @@ class Spool:
         )
 
     async def content(self, mail: Job | MailId) -> bytes:
-        """The whole message: our trace headers, then the client's bytes.
+        """The whole message in memory: our trace headers, then the client's bytes.
 
         Raises StoreError, `damaged` where it is not as it was accepted; it has left the queue then.
         """
+        return await self._read(mail, content)
+
+    async def opened(self, mail: Job) -> bytes | Joined:
+        """The same, for sending: a large one stays in its file. Raises as `content` does."""
+        return await self._read(mail, opened)
+
+    async def _read(self, mail: Job | MailId, read: Callable[[Stored], T]) -> T:
         name = mail.id if isinstance(mail, Job) else mail
         try:
             stored = (
@@ -264,7 +272,7 @@ class Spool:
                 if isinstance(mail, Job)
                 else await self._do(lambda desk: spool_list.load(desk, name), durable=False)
             )
-            return content(stored) if stored.body is not None else await self._in_thread(content, stored)
+            return read(stored) if stored.body is not None else await self._in_thread(read, stored)
         except (Unreadable, TypeError) as damage:
             why = str(damage) or "its row in the database is damaged"
             raise await self._do(lambda desk: move_mail(desk, decode(name) or 0, why)) from damage

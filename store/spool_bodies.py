@@ -8,14 +8,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
-import mmap
 import os
 import threading
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from store.atomic import sync_folder
 from store.errors import ErrorKind, StoreError, cannot_read
+from store.joined import FileBytes, Joined
 from store.paths import give_to_owner
 from store.spool_desk import Desk
 from store.spool_errors import not_kept
@@ -24,6 +25,9 @@ from store.spool_shapes import Stored
 
 SMALL = 64 * 1024
 """Bytes that a body may have to lie in the database."""
+
+IN_MEMORY = 4 * 1024 * 1024
+"""Bytes of a mail that is handed out in memory; a larger one is read from its file by whoever sends it."""
 
 _CHUNK = 256 * 1024
 _DAMAGE = {errno.ENOENT, errno.EIO, errno.ELOOP, errno.EISDIR, errno.ENOTDIR}
@@ -81,18 +85,14 @@ class Draft:
         """Whether it is too large for a row."""
         return self._made
 
-    def view(self) -> bytes | mmap.mmap:
-        """All of it so far, for a look: of a large one the file's own pages. Raises StoreError."""
+    def view(self) -> bytes | FileBytes:
+        """All of it so far, for a look; a large one is read from its file. Raises StoreError."""
         with self._mutex:
             if not self._made:
                 return b"".join(self._pieces)
             try:
                 self._flush()
-                reading = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-                try:
-                    return mmap.mmap(reading, 0, access=mmap.ACCESS_READ)
-                finally:
-                    os.close(reading)
+                return FileBytes(self.path)
             except OSError as error:
                 raise not_kept(self.path.parent, error) from error
 
@@ -175,14 +175,33 @@ def sync_files(folder: Path, names: list[MailId]) -> None:
 
 
 def content(stored: Stored) -> bytes:
-    """The whole message, head in front. Raises Unreadable for a damaged one, StoreError for what may pass."""
+    """The whole message in memory. Raises as `opened` does."""
     if stored.body is not None:
         return stored.head + stored.body
-    assert stored.file is not None  # noqa: S101 - a body is in a row or in a file
     whole = io.BytesIO()  # grows in place: a large mail lies in memory once
     whole.write(stored.head)
+    _prove(stored, whole.write)
+    return whole.getvalue()
+
+
+def opened(stored: Stored) -> bytes | Joined:
+    """The whole message, head in front; a large one stays in its file, and was read once to prove it.
+
+    Raises Unreadable for a damaged one, StoreError for what may pass.
+    """
+    if stored.size <= IN_MEMORY or stored.file is None:
+        return content(stored)
+    with _read(stored.file):
+        there = FileBytes(stored.file)
+    _prove(stored, lambda _piece: None)
+    return Joined(stored.head, there)
+
+
+def _prove(stored: Stored, take: Callable[[bytes], object]) -> None:
+    """Read the file of a mail piece by piece, and see that it is as it was accepted."""
+    assert stored.file is not None  # noqa: S101 - a body is in a row or in a file
     crc, size = 0, len(stored.head)
-    try:
+    with _read(stored.file):
         handle = os.open(stored.file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             while piece := os.read(handle, _CHUNK):
@@ -190,16 +209,22 @@ def content(stored: Stored) -> bytes:
                 size += len(piece)
                 if size > stored.size:
                     break
-                whole.write(piece)
+                take(piece)
         finally:
             os.close(handle)
+    if (size, zlib.crc32(stored.head, crc)) != (stored.size, stored.crc):
+        raise Unreadable("its file is not as it was accepted: the bytes on the disk changed")
+
+
+@contextlib.contextmanager
+def _read(path: Path) -> Iterator[None]:
+    """What the system says of a file, as this module's errors."""
+    try:
+        yield
     except OSError as error:
         if error.errno in _DAMAGE:
             raise Unreadable(f"its file cannot be read ({os.strerror(error.errno or 0)})") from error
-        raise cannot_read(stored.file, error) from error
-    if (size, zlib.crc32(stored.head, crc)) != (stored.size, stored.crc):
-        raise Unreadable("its file is not as it was accepted: the bytes on the disk changed")
-    return whole.getvalue()
+        raise cannot_read(path, error) from error
 
 
 def remove(path: Path) -> None:

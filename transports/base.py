@@ -175,6 +175,22 @@ class Step:
     failure: Failure | None = None  # of a step that failed or warns
 
 
+class Buffer(Protocol):
+    """What a message may lie in: bytes, or something that reads them from where they are."""
+
+    def __len__(self) -> int:
+        """How many bytes there are."""
+        ...
+
+    def __getitem__(self, key: slice, /) -> bytes:
+        """A copy of some of them."""
+        ...
+
+    def find(self, sub: bytes, start: int = ..., end: int = ..., /) -> int:
+        """Where they begin, or -1."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Dsn:
     """What the sender asked of delivery status notifications (RFC 3461)."""
@@ -190,15 +206,20 @@ class Envelope:
 
     `sender` is the reverse-path, "" for a bounce. `content` has CRLF line ends and is never changed by a
     transport, apart from dot-stuffing on the wire, and from what a way out without an envelope needs
-    (`transports.mime_envelope`). `again`: this same server may have taken the message before, and is asked
-    first where it can be.
+    (`transports.mime_envelope`); a large one may lie in a file, and `whole` copies it. `again`: this same
+    server may have taken the message before, and is asked first where it can be.
     """
 
     sender: str
     recipients: tuple[str, ...]
-    content: bytes
+    content: Buffer
     dsn: Dsn | None = None
     again: bool = False
+
+    @property
+    def whole(self) -> bytes:
+        """The content in memory."""
+        return self.content if isinstance(self.content, bytes) else self.content[:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ it was accepted, and never that it was delivered.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from transports import graph_plan, mime_envelope
 from transports.addresses import safe_address
 from transports.base import (
+    Buffer,
     Cause,
     Envelope,
     Failure,
@@ -27,7 +29,7 @@ from transports.base import (
     Verdict,
 )
 from transports.graph_api import MIME, GraphApi
-from transports.graph_draft import draft
+from transports.graph_draft import Draft, draft
 from transports.graph_parts import send_draft
 from transports.graph_rights import Right, right_to_send, right_to_write
 from transports.graph_sent import found_in_sent_items
@@ -118,31 +120,43 @@ class GraphTransport:
             people = tuple(dict.fromkeys(safe))
             if envelope.content.find(b"\0") >= 0:
                 raise _refused(Cause.UNSAFE_TEXT, "the message contains a NUL byte", "5.6.0", "nul")
-            try:
-                content = mime_envelope.canonical(envelope.content)
-                whole = mime_envelope.fit(content, people)
-                plan = graph_plan.plan(whole, uploads=await self._uploads(len(whole)))
-                parts = (
-                    draft(plan, people, headers=self._route.headers)
-                    if isinstance(plan, graph_plan.InParts)
-                    else None
-                )
-            except Unfit as unfit:
-                raise _unfit(unfit) from unfit
+            made = await self._made(envelope.content, people)
             if envelope.again:
                 found = await found_in_sent_items(self._api, step, self._route.unasked, envelope)
                 if found:
                     return _receipt(people, found)
-            if parts is None:
+            if isinstance(made, bytes):
                 answer = await self._api.ask(
-                    step, "POST", "/sendMail", kind=MIME, body=base64.b64encode(whole), hands_over=True
+                    step, "POST", "/sendMail", kind=MIME, body=base64.b64encode(made), hands_over=True
                 )
                 step.detail = f"{ACCEPTED}; whether it is delivered Graph does not say"
                 return _receipt(people, ACCEPTED, answer)
-            answer = await send_draft(self._api, step, parts)
-            without = f", without {', '.join(parts.lost)}" if parts.lost else ""
+            answer = await send_draft(self._api, step, made)
+            without = f", without {', '.join(made.lost)}" if made.lost else ""
             step.detail = f"{ACCEPTED} in parts{without}; whether it is delivered Graph does not say"
             return _receipt(people, f"{ACCEPTED} in parts{without}", answer)
+
+    async def _made(self, content: Buffer, people: Sequence[str]) -> bytes | Draft:
+        """The message as it goes: as it is, for these people; or, where it is too large, as a draft."""
+        uploads = await self._uploads(len(content))
+        try:
+            if len(content) <= graph_plan.LARGEST_MIME:
+                return self._planned(content, people, uploads)
+            # A large one is looked at in a thread: it takes seconds, and others are sent meanwhile.
+            return await asyncio.to_thread(self._planned, content, people, uploads)
+        except Unfit as unfit:
+            raise _unfit(unfit) from unfit
+
+    def _planned(self, content: Buffer, people: Sequence[str], uploads: bool) -> bytes | Draft:
+        if isinstance(content, bytes):  # what lies in a file was made canonical before it was accepted
+            content = mime_envelope.canonical(content)
+        plan = graph_plan.plan(content, uploads=uploads)
+        if isinstance(plan, graph_plan.AsIs):
+            whole = mime_envelope.fit(content[:], people)
+            plan = graph_plan.plan(whole, uploads=uploads)  # everybody whom the header does not name came in
+            if isinstance(plan, graph_plan.AsIs):
+                return whole
+        return draft(plan, people, headers=self._route.headers)
 
     async def _uploads(self, size: int) -> bool:
         """Whether a mail of this size may go as a draft, if it must; few must, and only they ask for it."""

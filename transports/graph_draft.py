@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
+from transports.base import Buffer
 from transports.graph_headers import importance
 from transports.graph_plan import LARGEST_REQUEST, Attached, InParts, body_text
 from transports.graph_shapes import AttachmentItem, DraftMessage, EmailAddress, FileAttachment, Recipient
@@ -19,7 +20,7 @@ from transports.mime_addresses import Mailbox, key, read
 from transports.mime_decode import decoded_pieces, decoded_size
 from transports.mime_envelope import by_key
 from transports.mime_parameters import decoded, text_of
-from transports.mime_structure import Buffer, Part, Unfit, fields
+from transports.mime_structure import Part, Unfit, fields
 
 LARGEST_PLAIN = 3 * 1024 * 1024 - 16 * 1024
 """Bytes of an attachment that goes with one POST: below 3 MB, and as base64 below the request's 4 MB.

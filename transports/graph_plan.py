@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from transports.base import Buffer
 from transports.graph_headers import sort_out
 from transports.mime_decode import KNOWN, decoded_blocks
 from transports.mime_parameters import codec, text_in
-from transports.mime_structure import Buffer, Part, Unfit, fields, scan
+from transports.mime_structure import Part, Unfit, fields, scan
 
 LARGEST_REQUEST = 4 * 1024 * 1024
 """Bytes of a request to Graph: "The maximum request length supported is 4MB." (HTTP 413)."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from transports.base import Cause, Envelope, Failure, Scope, TransportError, Verdict
+from transports.base import Buffer, Cause, Envelope, Failure, Scope, TransportError, Verdict
 from transports.graph_api import GraphApi
 from transports.http import Answer, NotJson
 from transports.trace import OpenStep
@@ -68,10 +68,10 @@ def items_of(answer: Answer) -> Iterable[Mapping[str, object]]:
             yield item
 
 
-def message_id(content: bytes) -> str:
+def message_id(content: Buffer) -> str:
     """The Message-ID with its angle brackets; "" where there is none."""
     end = content.find(b"\r\n\r\n")
-    found = _MESSAGE_ID.search(content, 0, end + 2 if end >= 0 else len(content))
+    found = _MESSAGE_ID.search(content[: end + 2 if end >= 0 else len(content)])
     return found[1].decode("utf-8", "replace") if found else ""
 
 

@@ -9,7 +9,8 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from transports.mime_structure import Buffer, Part
+from transports.base import Buffer
+from transports.mime_structure import Part
 
 _BLOCK = 256 * 1024
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="

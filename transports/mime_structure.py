@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from transports.base import Buffer
 from transports.mime_parameters import parsed, text_of
 
 DEEPEST = 50
@@ -32,22 +32,6 @@ class Unfit(Exception):  # noqa: N818 - the name says the state
         self.reason = reason
         self.what = what
         self.enhanced = enhanced
-
-
-class Buffer(Protocol):
-    """What a message may lie in: bytes or an mmap."""
-
-    def __len__(self) -> int:
-        """How many bytes there are."""
-        ...
-
-    def __getitem__(self, key: slice, /) -> bytes:
-        """A copy of some of them."""
-        ...
-
-    def find(self, sub: bytes, start: int = ..., end: int = ..., /) -> int:
-        """Where they begin, or -1."""
-        ...
 
 
 @dataclass(slots=True)

@@ -71,7 +71,7 @@ def prepare(envelope: Envelope, offered: Capabilities) -> Transaction:
     """Everything that can be known before the first command; raises TransportError."""
     if not envelope.recipients:
         raise _cannot(StepName.SEND, Scope.MESSAGE, Cause.UNSAFE_TEXT, "the message has no recipient")
-    content = envelope.content
+    content = envelope.whole
     _check_content(content, offered)
     lines = tuple((r, rcpt_line(r)) for r in dict.fromkeys(envelope.recipients))
     mail = mail_line(envelope.sender, offered, tuple(line for _, line in lines))

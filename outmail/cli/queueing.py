@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def queue_and_tell(paths: Paths, name: str, mail: Composed, *, as_json: bool) -> Exit:
     """Queue the mail for the profile of this name, as sendmail does, and print what became of it."""
     began = time.monotonic()
-    content = mail.envelope.content
+    content = mail.envelope.whole
     people = [(recipient, "", "") for recipient in mail.envelope.recipients]
     envelope = Envelope(_user(), mail.envelope.sender, people, name)
     envelope.smtputf8 = (

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from outmail.engine import sender_policy
 from outmail.engine.sender_policy import Unfit
+from store.joined import Joined, Rest
 from store.profiles import Profile
-from transports.base import Cause, Envelope, Failure, Scope, StepName, TransportError, Verdict
+from transports.base import Buffer, Cause, Envelope, Failure, Scope, StepName, TransportError, Verdict
 
 _END = b"\r\n\r\n"
 
@@ -15,7 +16,7 @@ _END = b"\r\n\r\n"
 def fitted(profile: Profile, envelope: Envelope) -> Envelope:
     """The mail as this profile lets it out. Raises TransportError where it does not."""
     end = envelope.content.find(_END)
-    headers = envelope.content[: end + 2] if end >= 0 else envelope.content
+    headers = envelope.content[: end + 2 if end >= 0 else len(envelope.content)]
     fit = sender_policy.fit(profile, envelope.sender, headers)
     if isinstance(fit, Unfit):
         failure = Failure(
@@ -27,5 +28,9 @@ def fitted(profile: Profile, envelope: Envelope) -> Envelope:
             words=fit.text,
         )
         raise TransportError(failure)
-    content = fit.headers + envelope.content[len(headers) :]
+    content: Buffer
+    if isinstance(envelope.content, bytes):
+        content = fit.headers + envelope.content[len(headers) :]
+    else:  # a large one, which is never copied
+        content = Joined(fit.headers, Rest(envelope.content, len(headers)))
     return replace(envelope, sender=fit.sender, content=content)

@@ -13,7 +13,8 @@ from outmail.engine import graph
 from store.profiles import Profile, Settings
 
 if TYPE_CHECKING:
-    from transports.mime_structure import Buffer, Unfit
+    from transports.base import Buffer
+    from transports.mime_structure import Unfit
 
 
 def largest(settings: Settings, names: Sequence[str]) -> int | None:

@@ -13,7 +13,8 @@ from store.profiles import Profile
 from store.tokens import APP_ONLY
 
 if TYPE_CHECKING:
-    from transports.mime_structure import Buffer, Unfit
+    from transports.base import Buffer
+    from transports.mime_structure import Unfit
 
 _WITHOUT_UPLOADS = frozenset({"us-gov", "us-dod"})
 """Microsoft's own description of these has no attachment upload session (msgraph-metadata, Fairfax)."""

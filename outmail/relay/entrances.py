@@ -33,8 +33,9 @@ class _Entrance:
 class Entrances:
     """`listen` are addresses of the command line, `activated` what systemd opened.
 
-    `intake` gives what takes the mail of a door with this profile ("" for none of its own), `largest` the bytes
-    of a mail that its ways out can carry, where they set a limit; `unix_mode` gives mode and group of sockets.
+    `intake` gives what takes the mail of a door with this profile ("" for none of its own), `largest` the
+    bytes of a mail that its ways out can carry, where they set a limit; `unix_mode` gives mode and group of
+    sockets.
     """
 
     def __init__(

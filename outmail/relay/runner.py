@@ -27,7 +27,7 @@ from outmail.relay.fates import Explain, Noted, note
 from store.errors import ErrorKind, StoreError
 from store.spool import Spool
 from store.spool_shapes import Addressee, Due, IllegalChange, Job, LastError, NewMail, Settled, State
-from transports.base import Dsn, Envelope
+from transports.base import Buffer, Dsn, Envelope
 
 log = logging.getLogger(__name__)
 
@@ -226,7 +226,7 @@ class Runner:
 
     async def _send(self, job: Job) -> None:
         try:
-            content = await self._spool.content(job)
+            content = await self._spool.opened(job)
         except StoreError as error:
             # It has left the queue, which the spool has told; or it cannot be read for a while.
             if error.kind is not ErrorKind.DAMAGED:
@@ -273,14 +273,16 @@ class Runner:
             found.append(note(job, due, fate, attempt, now, chance=chance, explain=self._explain, own=own))
         return tuple(found)
 
-    async def _tell(self, job: Job, content: bytes, noted: Sequence[Noted]) -> None:
+    async def _tell(self, job: Job, content: Buffer, noted: Sequence[Noted]) -> None:
         """Put the reports to the sender into the queue; they go the same way as his mail did."""
         for kind in Kind:
             fates = bounces.told(kind, job.sender, [n.tell[1] for n in noted if n.tell and n.tell[0] is kind])
             if not fates:
                 continue
             now = self._now()
-            original = Original(job.id, job.sender, job.accepted, content, job.smtputf8, job.ret, job.envid)
+            # Of a mail that is too large to be returned whole the beginning is enough.
+            told = content if isinstance(content, bytes) else content[: bounces.LARGEST_RETURNED + 1]
+            original = Original(job.id, job.sender, job.accepted, told, job.smtputf8, job.ret, job.envid)
             boundary = f"={random.getrandbits(128):032x}"
             report = bounces.write(
                 kind,
@@ -328,12 +330,12 @@ def _waits(due: Due) -> State:
     return State.UNCERTAIN if due.uncertain_at else State.WAITING
 
 
-def _message_id(content: bytes) -> str:
-    found = _MESSAGE_ID.search(content, 0, content.find(b"\r\n\r\n") + 2)
+def _message_id(content: Buffer) -> str:
+    found = _MESSAGE_ID.search(content[: content.find(b"\r\n\r\n") + 2])
     return found[1].decode("utf-8", "replace").strip()[:_LONGEST_ID] if found else ""
 
 
-def _envelope(job: Job, people: Sequence[Due], content: bytes) -> Envelope:
+def _envelope(job: Job, people: Sequence[Due], content: Buffer) -> Envelope:
     wishes = {due.notify for due in people}
     notify = tuple(wish for wish in next(iter(wishes)).split(",") if wish) if len(wishes) == 1 else ()
     dsn = Dsn(job.ret or None, job.envid or None, notify) if job.ret or job.envid or notify else None

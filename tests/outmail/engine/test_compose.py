@@ -34,7 +34,7 @@ def profile(**changes: object) -> Profile:
 
 def parsed(composed: Composed) -> EmailMessage:
     """The mail as a reader's program sees it."""
-    message = email.message_from_bytes(composed.envelope.content, policy=policy.default)
+    message = email.message_from_bytes(composed.envelope.whole, policy=policy.default)
     assert isinstance(message, EmailMessage)
     return message
 
@@ -54,7 +54,7 @@ def test_bcc_gets_the_mail_and_stands_in_no_header() -> None:
     draft = Draft(("to@example.net",), "s", "t", cc=("cc@example.net",), bcc=("hidden@example.net",))
     composed = compose(profile(), draft)
     assert composed.envelope.recipients == ("to@example.net", "cc@example.net", "hidden@example.net")
-    assert b"hidden" not in composed.envelope.content
+    assert b"hidden" not in composed.envelope.whole
 
 
 def test_a_recipient_named_twice_gets_the_mail_once() -> None:
@@ -126,10 +126,10 @@ def test_nobody_to_send_to() -> None:
 def test_international_addresses_keep_their_letters_and_domains_become_ascii() -> None:
     composed = compose(profile(), Draft(("jürgen@exämple.net",), "s", "t"))
     assert composed.envelope.recipients == ("jürgen@exämple.net",)
-    assert "jürgen@exämple.net".encode() in composed.envelope.content
+    assert "jürgen@exämple.net".encode() in composed.envelope.whole
     composed = compose(profile(), Draft(("ops@exämple.net",), "s", "t"))
     assert composed.envelope.recipients == ("ops@xn--exmple-cua.net",)
-    assert composed.envelope.content.isascii()
+    assert composed.envelope.whole.isascii()
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ _LINE = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_
 @given(subject=_LINE, text=st.text(st.characters(exclude_categories=["Cs"])), name=_LINE)
 def test_any_text_arrives_as_it_was_written_and_fits_every_server(subject: str, text: str, name: str) -> None:
     composed = compose(profile(sender_name=name or None), Draft(("a@example.net",), subject, text))
-    content = composed.envelope.content
+    content = composed.envelope.whole
     lines = content.split(b"\r\n")
     assert all(len(line) <= 998 and b"\r" not in line and b"\n" not in line for line in lines)
     assert b"\0" not in content
@@ -225,4 +225,4 @@ def test_what_no_mail_can_hold_is_refused_in_words(draft: Draft) -> None:
 @pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x1e"])
 def test_no_line_is_too_long_whatever_ends_it(end: str) -> None:
     mail = compose(profile(), Draft(("b@example.org",), "Hello", ("y" * 900 + end) * 4))
-    assert max(map(len, mail.envelope.content.split(b"\r\n"))) <= 998
+    assert max(map(len, mail.envelope.whole.split(b"\r\n"))) <= 998

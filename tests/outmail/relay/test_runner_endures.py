@@ -121,7 +121,7 @@ async def test_a_body_that_cannot_be_read_is_tried_again_later(
         raise StoreError(ErrorKind.UNREADABLE, "the mail", "I/O error", "look at the disk")
 
     with monkeypatch.context() as patch:
-        patch.setattr(desk.spool, "content", content)
+        patch.setattr(desk.spool, "opened", content)
         await desk.runner.drain()
     (line,) = (await desk.spool.show(mail)).recipients
     assert (line.state, line.attempts) == (State.WAITING, 0)
