@@ -178,6 +178,8 @@ class HttpClient:
             failed = self._seen(error, host)
         finally:
             self._under_way.discard(deadline)
+            if isinstance(content, Body):
+                content.forget()
         # Not `from` the library's error, and outside of its handler: that one quotes headers we send
         # and lines the server sends, and a traceback would show them.
         raise failed
@@ -277,7 +279,7 @@ class HttpClient:
 class Body:
     """A request's body that goes in pieces. `sent` says whether all of it was handed to the connection.
 
-    Once it was, a connection that breaks tells nothing of what became of the request.
+    Once it was, a connection that breaks tells nothing of what became of the request. It serves one request.
     """
 
     PIECE = 256 * 1024
@@ -288,6 +290,10 @@ class Body:
 
     def __len__(self) -> int:
         return len(self._content)
+
+    def forget(self) -> None:
+        """Let go of the bytes: httpx ties requests and answers into a knot that lives on for a while."""
+        self._content = b""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         self.sent = False
