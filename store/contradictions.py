@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
+from store.contradictions_graph import through_graph
 from store.contradictions_oauth import sign_in
 from store.contradictions_relay import relay_contradictions
 from store.problems import Problem, SettingsInvalid
@@ -27,11 +28,9 @@ def contradictions(name: str, profile: Profile) -> list[Problem]:
         wrong("smtp.host", "is missing: protocol is smtp")
     if profile.protocol == "ews" and profile.ews is None:
         wrong("ews.url", "is missing: protocol is ews")
-    if profile.graph and profile.graph.cloud == "custom" and profile.graph.endpoint is None:
-        wrong("graph.endpoint", "is missing: cloud is custom")
+    if profile.protocol == "graph":
+        found += through_graph(at, profile)
     auth = profile.auth
-    if profile.protocol == "graph" and auth.method != "oauth":
-        wrong("auth.method", "must be oauth: Microsoft Graph accepts nothing else")
     if profile.protocol == "ews" and auth.method == "none":
         wrong("auth.method", "must be basic or oauth: EWS needs a mailbox to sign in to")
     if auth.method == "basic":

@@ -17,7 +17,7 @@ from store.profiles import OAuth, Profile
 _AT = "auth.oauth."
 _ANY_TENANT = frozenset({"common", "organizations", "consumers"})
 _NO_CLIENT_ID = frozenset({"service-account", "managed-identity"})
-_NO_RESOURCE = frozenset({"openid", "profile", "email", "offline_access"})
+ANY_RESOURCE = frozenset({"openid", "profile", "email", "offline_access"})
 """Scopes that go with any resource (OpenID Connect Core, sections 5.4 and 11)."""
 
 
@@ -47,7 +47,7 @@ def _who(profile: Profile, oauth: OAuth) -> Found:
 
 def _addresses(profile: Profile, oauth: OAuth) -> Found:
     """Nothing can be filled in for a provider or a cloud that only the admin knows."""
-    cloud = oauth.cloud or (profile.graph.cloud if profile.graph else "global")
+    cloud = _cloud(profile, oauth)
     if oauth.provider == "custom":
         why = "provider is custom"
     elif oauth.provider == "microsoft" and cloud == "custom":
@@ -68,6 +68,10 @@ def _addresses(profile: Profile, oauth: OAuth) -> Found:
     for field, value in wanted.items():
         if not value:
             yield _AT + field, f"is missing: {why}"
+
+
+def _cloud(profile: Profile, oauth: OAuth) -> str:
+    return oauth.cloud or (profile.graph.cloud if profile.graph else "global")
 
 
 def _proof(_profile: Profile, oauth: OAuth) -> Found:
@@ -129,13 +133,15 @@ def _allowed(_profile: Profile, oauth: OAuth) -> Found:
         yield _AT + "grant", "must not be managed-identity: only Microsoft Azure has that"
 
 
-def _resource(_profile: Profile, oauth: OAuth) -> Found:
+def _resource(profile: Profile, oauth: OAuth) -> Found:
     """Entra grants an access token for one resource (AADSTS700022); a bare name means Microsoft Graph."""
     if oauth.provider != "microsoft":
         return  # elsewhere an address in a scope is a name and no resource: Google mixes hosts
+    if profile.protocol == "graph" and _cloud(profile, oauth) != "custom":
+        return  # the resource is known there, and what is of another is named (contradictions_graph)
     hosts: list[str] = []
     for scope in oauth.scopes or ():
-        if scope.lower() in _NO_RESOURCE:
+        if scope.lower() in ANY_RESOURCE:
             continue
         host = _host(scope)
         if host not in hosts:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from store.clouds import graph_origin
 from store.fields import (
     Address,
     Flag,
@@ -80,10 +81,10 @@ class Ews(Part):
 
 
 class Graph(Part):
-    """Microsoft Graph; the endpoint follows from the cloud unless given."""
+    """Microsoft Graph; the endpoint follows from the cloud unless given, and is kept as an origin."""
 
     cloud: Literal["global", "us-gov", "us-dod", "china", "custom"] = "global"
-    endpoint: WebUrl | None = None
+    endpoint: Annotated[WebUrl, AfterValidator(graph_origin)] | None = None
     uncertain: Literal["hold", "send-again"] = "hold"  # mail that may have been taken, where nobody can look
 
 

@@ -30,12 +30,14 @@ def protocol(profile: Profile) -> str:
 
 
 def server(profile: Profile) -> str:
-    """The first server's address, or the service's URL."""
+    """The first server's address, the service's URL, or Graph's host."""
     if profile.servers:
         return profile.servers[0].address
     if profile.ews and profile.protocol == "ews":
         return profile.ews.url
-    return (profile.graph.endpoint if profile.graph else None) or "graph.microsoft.com"
+    from outmail.engine import graph  # it loads the settings' model: the first frame does without
+
+    return graph.endpoint(profile).removeprefix("https://")
 
 
 def security(profile: Profile) -> str:
@@ -56,6 +58,7 @@ def described(profile: Profile) -> list[tuple[str, str]]:
         f"{profile.sender_name} <{profile.from_address}>" if profile.sender_name else profile.from_address
     )
     rows = [
+        *(_of_graph(profile) if profile.protocol == "graph" else ()),
         ("From", sender),
         ("Reply-To", profile.reply_to or ""),
         ("Sign-in", f"{sign_in(profile)}, as {auth.username}" if auth.username else sign_in(profile)),
@@ -68,3 +71,14 @@ def described(profile: Profile) -> list[tuple[str, str]]:
         ("Failover", f"to profile {other}" if other else ""),
     ]
     return [(label, text) for label, text in rows if text]
+
+
+def _of_graph(profile: Profile) -> list[tuple[str, str]]:
+    from outmail.engine import graph
+    from outmail.engine.draft_words import CLOUD_NAMES, UNCERTAIN
+
+    lost = profile.graph.uncertain if profile.graph else "hold"
+    return [
+        ("Cloud", CLOUD_NAMES[graph.cloud(profile)]),
+        ("Answer lost", UNCERTAIN[lost] if lost != "hold" else ""),
+    ]

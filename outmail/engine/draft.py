@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pydantic import SecretStr, ValidationError
 
+from outmail.engine import draft_graph as graph
 from outmail.engine import draft_oauth as oauth
 from outmail.engine import draft_pages as at
 from outmail.engine.draft_pages import Page
+from outmail.engine.draft_problems import problems
 from outmail.engine.presets import Preset, by_host
-from store.contradictions import check_whole, contradictions
 from store.problems import SettingsInvalid
 from store.profiles import DEFAULT_PORTS, Failover, Profile, Security, Settings
 from store.tokens import APP_ONLY
@@ -38,7 +39,6 @@ _BEGINNING = {
     at.FAILBACK: "manual",
     **oauth.BEGINNING,
 }
-_IN_THE_CLEAR = "is off, yet {} has no TLS: switch it on knowingly, or go back and choose TLS for the server"
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Draft:
             at.FAILBACK: failover.failback,
         }
         draft.texts.update({key: text for key, text in known.items() if text is not None})
-        draft.texts.update(oauth.texts_of(profile))
+        draft.texts.update(oauth.texts_of(profile) | graph.texts_of(profile))
         servers = [profile.smtp, *profile.smtp.alternates] if profile.smtp else []
         for number, server in enumerate(servers):
             draft.texts[at.server_field(number, "host")] = server.host
@@ -103,7 +103,8 @@ class Draft:
 
     def text(self, name: str) -> str:
         """The field's text as typed; else what is filled in for it, or ""."""
-        return self.texts.get(name) or oauth.filled_in(self, name)
+        said = graph.implied(self, name) or self.texts.get(name)
+        return said or graph.filled_in(self, name) or oauth.filled_in(self, name)
 
     def on(self, name: str) -> bool:
         """Whether a yes-or-no field says yes."""
@@ -122,8 +123,14 @@ class Draft:
             for follower in (at.FROM, at.USERNAME):
                 if self.text(follower) in {"", before}:
                     self.texts[follower] = text
+        elif name == at.USERNAME and graph.chosen(self) and self.text(at.FROM) in {"", before}:
+            self.texts[at.FROM] = text
         elif name in {at.AUTHORITY, at.CLOUD} and text != before:
             oauth.provider_changed(self)
+        elif name == at.GRAPH_CLOUD and text != before:
+            graph.cloud_changed(self)
+        elif name == at.PROTOCOL and text != before:
+            graph.protocol_changed(self)
         elif name == at.CLIENT_SECRET:
             oauth.put_secret(self, name, text)
         for setting, path in at.FILES.items():
@@ -216,7 +223,7 @@ class Draft:
 
     def in_the_clear(self) -> bool:
         """Whether some server has no TLS at all."""
-        return any(
+        return self.text(at.PROTOCOL) == "smtp" and any(
             self.text(at.server_field(n, "security")) == Security.NONE for n in range(self.server_count())
         )
 
@@ -247,12 +254,14 @@ class Draft:
             "reply_to": self._clean(at.REPLY_TO),
             "sender_policy": self.text(at.POLICY),
             "ews": base.ews if base else None,
-            "graph": base.graph if base else None,
+            "graph": graph.made(self),
             "auth": self._auth(),
         }
         if self._clean(at.FROM):
             made["from_address"] = self._clean(at.FROM)
-        if self.text(at.PROTOCOL) == "smtp" or self._clean(at.HOST):
+        if self.text(at.PROTOCOL) != "smtp":
+            made["smtp"] = base.smtp if base else None
+        else:
             alternates = [self._server(n) for n in range(1, self.server_count())]
             ehlo_name = base.smtp.ehlo_name if base and base.smtp else None
             made["smtp"] = {**self._server(0), "alternates": alternates, "ehlo_name": ehlo_name}
@@ -337,64 +346,28 @@ class Draft:
 
         `existing` is what is saved: names must not clash, and a failover profile must be there.
         """
-        found: dict[str, str] = {}
-        draft = self
-        try:
-            draft.profile()
-        except SettingsInvalid as error:
-            for problem in error.problems:
-                found.setdefault(problem.field, problem.message)
-            # The rest is judged as if these fields were right, so that nothing waits for a second look.
-            draft = replace(self, texts=self.texts | {name: _stand_in(name) for name in found})
-        found |= draft._spanning(existing, set(found))
-        if self.text(at.METHOD) == "oauth":
-            found = {at.FILES.get(field, field): words for field, words in found.items()}
-            found |= {field: words for field, words in self.unread.items() if oauth.asks(self, field)}
-        name = self.text(at.NAME).strip()
-        if not name:
-            found[at.NAME] = "is missing"
-        elif name != self.original and name in existing.profiles:
-            found[at.NAME] = "is taken: a profile of that name exists"
-        return found
-
-    def _spanning(self, existing: Settings, known: set[str]) -> dict[str, str]:
-        # A name that cannot be typed in TOML must not hide the rest: the rules are asked twice.
-        found: dict[str, str] = {}
-        name = self.text(at.NAME).strip()
-        try:
-            problems = contradictions(name, self.profile())
-            check_whole(self.settings(existing))
-        except SettingsInvalid as error:
-            problems = error.problems
-        for problem in problems:
-            if not problem.field.startswith(f"profiles.{name}"):
-                continue
-            where = problem.field.removeprefix(f"profiles.{name}").removeprefix(".") or at.NAME
-            if where.endswith(".security") and self.text(at.METHOD) != "oauth":
-                server = "the server" if where == at.SECURITY else "an alternate server"
-                found.setdefault(at.INSECURE, _IN_THE_CLEAR.format(server))
-            elif where not in known:
-                found.setdefault(where, problem.message)
-        return found
+        return problems(self, existing)
 
     def pages(self) -> tuple[Page, ...]:
-        """The pages in order: servers for SMTP alone, a sign-in only where a person has to."""
-        hidden = set() if self.text(at.PROTOCOL) == "smtp" else {Page.PROVIDER, Page.SERVER}
+        """The pages in order: each protocol has its own, and a sign-in only where a person has to."""
+        own = {"smtp": {Page.PROVIDER, Page.SERVER}, "graph": {Page.GRAPH}}
+        hidden = set().union(
+            *(pages for protocol, pages in own.items() if protocol != self.text(at.PROTOCOL))
+        )
         if not self.wants_person():
             hidden.add(Page.SIGNED_IN)
         return tuple(page for page in Page if page not in hidden)
 
+    def page_of(self, field: str) -> Page:
+        """The page that a field stands on for this protocol; what none of its pages shows is reviewed."""
+        on_graph = field == at.USERNAME and graph.chosen(self)
+        page = Page.GRAPH if on_graph else at.page_of(field)
+        return page if page in self.pages() else Page.REVIEW
+
+    def label(self, field: str) -> str:
+        """What the field is called on that page."""
+        return "Mailbox" if field == at.USERNAME and graph.chosen(self) else at.label(field)
+
     def wants_person(self) -> bool:
         """Whether somebody has to sign in before mail can be sent."""
         return self.text(at.METHOD) == "oauth" and self.text(at.GRANT) not in APP_ONLY
-
-
-def _stand_in(name: str) -> str:
-    """A value that passes, for a field that does not."""
-    if name.endswith(".host"):
-        return "stand-in.invalid"
-    if name == at.FROM:
-        return "stand-in@stand-in.invalid"
-    if name in {at.AUTHORIZATION_URL, at.TOKEN_URL, at.DEVICE_URL, at.REDIRECT_URL}:
-        return "https://stand-in.invalid"
-    return "http://stand-in.invalid:1" if name == at.PROXY_URL else ""

@@ -10,6 +10,7 @@ from outmail.engine.draft_pages import (
     CERTIFICATE,
     CLIENT_ID,
     CLIENT_SECRET,
+    ENDPOINT,
     FILES,
     FROM,
     HOST,
@@ -71,6 +72,7 @@ _BY_CAUSE = {
     Cause.OAUTH_SETTINGS: CLIENT_ID,
     Cause.SCOPE_MISSING: SCOPES,
     Cause.ACCOUNT_DIFFERS: USERNAME,
+    Cause.TOKEN_AUDIENCE: SCOPES,
 }
 """Where to look first, by what was seen on our side of the wire."""
 
@@ -117,9 +119,19 @@ _BY_STEP = {
 _BY_SCOPE = {Scope.SIGN_IN: PASSWORD, Scope.SENDER: FROM}
 
 _SERVER_FIELDS = {HOST, PORT, SECURITY}
+_NOT_OF_GRAPH = {
+    HOST: ENDPOINT,
+    PORT: ENDPOINT,
+    SECURITY: ENDPOINT,
+    METHOD: USERNAME,
+    MECHANISM: USERNAME,
+}
+"""Where to look instead, where mail leaves through Graph: there is one address, and one way to sign in."""
 
 
-def concerned(failure: Failure, server: str = "primary", method: str = "basic") -> str:
+def concerned(
+    failure: Failure, server: str = "primary", method: str = "basic", protocol: str = "smtp"
+) -> str:
     """The field to look at first after this failure of that server (primary, alternate …).
 
     `method` is how the profile signs in: with OAuth there is no password to look at.
@@ -130,6 +142,8 @@ def concerned(failure: Failure, server: str = "primary", method: str = "basic") 
         field = TOKEN_URL  # it is the authority that was not reached, not the mail server
     if field == PASSWORD and method == "oauth":
         field = USERNAME
+    if protocol == "graph":
+        return _NOT_OF_GRAPH.get(field, field)
     part = field.removeprefix("smtp.")
     if part == field or server == "primary":
         return field

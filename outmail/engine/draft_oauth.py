@@ -56,7 +56,9 @@ _FILLED_IN = {
     at.REDIRECT_URL: "redirect_url",
     at.SCOPES: "scopes",
 }
-_FOLLOW_PROVIDER = (at.TENANT, at.AUTHORIZATION_URL, at.TOKEN_URL, at.DEVICE_URL, at.SCOPES)
+FOLLOW_PROVIDER = (at.TENANT, at.AUTHORIZATION_URL, at.TOKEN_URL, at.DEVICE_URL, at.SCOPES)
+"""What is another's as soon as provider or cloud is."""
+
 _PROVIDERS = {"gmail": "google", "workspace-relay": "google", "outlook": "microsoft"}
 _CLOUDS = {"m365-gcch": "us-gov", "m365-dod": "us-dod", "m365-cn": "china"}
 
@@ -92,7 +94,7 @@ def _defaults(draft: Draft) -> Filled:
     oauth = OAuth().model_copy(
         update={
             "provider": draft.texts.get(at.AUTHORITY),
-            "cloud": draft.texts.get(at.CLOUD),
+            "cloud": draft.text(at.CLOUD),
             "grant": draft.texts.get(at.GRANT),
             "tenant": said[at.TENANT],
             "account": said[at.ACCOUNT],
@@ -112,7 +114,7 @@ def _defaults(draft: Draft) -> Filled:
 
 def provider_changed(draft: Draft) -> None:
     """Another provider or cloud was chosen: its own addresses are filled in, and a way that it allows."""
-    for field in _FOLLOW_PROVIDER:
+    for field in FOLLOW_PROVIDER:
         draft.texts.pop(field, None)
     provider, protocol, grant = (draft.texts[f] for f in (at.AUTHORITY, at.PROTOCOL, at.GRANT))
     offered = GRANTS.get(provider, ())
@@ -141,7 +143,7 @@ def asks(draft: Draft, field: str) -> bool:
     """Whether the field has a meaning for this provider and this way to sign in."""
     provider, grant = draft.text(at.AUTHORITY), draft.text(at.GRANT)
     if field == at.CLOUD:
-        return provider == "microsoft"
+        return provider == "microsoft" and draft.text(at.PROTOCOL) != "graph"  # there it is Graph's own
     if field == at.TENANT:
         return provider == "microsoft" and grant != "managed-identity"
     if field == at.CLIENT_ID:
@@ -279,6 +281,8 @@ def _made_cloud(draft: Draft, before: OAuth | None) -> str | None:
     implied = draft.base.graph.cloud if draft.base and draft.base.graph else "global"
     chosen = draft.text(at.CLOUD)
     unsaid = before is None or before.cloud is None
+    if draft.text(at.PROTOCOL) == "graph":
+        return before.cloud if before and before.cloud == chosen else None
     return None if chosen == implied and unsaid else chosen
 
 

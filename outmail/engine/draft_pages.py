@@ -17,6 +17,7 @@ class Page(StrEnum):
     PROTOCOL = "protocol"
     PROVIDER = "provider"
     SERVER = "server"
+    GRAPH = "graph"
     SIGN_IN = "sign-in"
     SENDER = "sender"
     ROUTE = "route"
@@ -31,6 +32,7 @@ TITLES = {
     Page.PROTOCOL: "Protocol",
     Page.PROVIDER: "Provider",
     Page.SERVER: "Servers",
+    Page.GRAPH: "Microsoft Graph",
     Page.SIGN_IN: "Authentication",
     Page.SENDER: "Sender",
     Page.ROUTE: "Proxy & trust",
@@ -48,6 +50,8 @@ SENDER_NAME, FROM, REPLY_TO, POLICY = "sender_name", "from_address", "reply_to",
 PROXY, PROXY_URL, PROXY_USER, PROXY_PASSWORD = "proxy", "proxy.url", "proxy.username", "proxy.password"
 CA_FILE, FAILOVER, FAILBACK = "tls.ca_file", "failover.profile", "failover.failback"
 NAME, PROTOCOL, PROVIDER, MAILBOX = "name", "protocol", "provider", "mailbox"
+
+GRAPH_CLOUD, ENDPOINT, UNCERTAIN = "graph.cloud", "graph.endpoint", "graph.uncertain"
 
 OAUTH = "auth.oauth."
 AUTHORITY, CLOUD, GRANT, TENANT = OAUTH + "provider", OAUTH + "cloud", OAUTH + "grant", OAUTH + "tenant"
@@ -69,6 +73,7 @@ FIELDS: dict[Page, tuple[str, ...]] = {
     Page.PROTOCOL: (PROTOCOL,),
     Page.PROVIDER: (MAILBOX, PROVIDER),
     Page.SERVER: (HOST, SECURITY, PORT),
+    Page.GRAPH: (GRAPH_CLOUD, ENDPOINT, UNCERTAIN),
     Page.SIGN_IN: (
         *(METHOD, USERNAME, PASSWORD, INSECURE, MECHANISM),
         *(AUTHORITY, CLOUD, GRANT, TENANT, CLIENT_ID, CLIENT_SECRET, SECRET_EXPIRES),
@@ -88,6 +93,9 @@ LABELS = {
     HOST: "Server name / IP",
     SECURITY: "Protocol",
     PORT: "Port",
+    GRAPH_CLOUD: "Cloud",
+    ENDPOINT: "Graph endpoint",
+    UNCERTAIN: "Answer lost",
     METHOD: "Authentication",
     USERNAME: "Username",
     PASSWORD: "Password",
@@ -151,7 +159,7 @@ def server_field(number: int, part: str) -> str:
 
 
 def page_of(field: str) -> Page:
-    """The page a field stands on; a field that no page shows is reviewed."""
+    """The page a field stands on, else the review; `Draft.page_of` knows the protocol too."""
     if _ALTERNATE.match(field):
         return Page.SERVER
     return next((page for page, fields in FIELDS.items() if field in fields), Page.REVIEW)

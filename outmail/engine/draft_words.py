@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from outmail.engine import draft_graph as graph
 from outmail.engine import draft_oauth as oauth
 from outmail.engine import draft_pages as at
 from outmail.engine.draft import Draft
 from outmail.engine.draft_pages import Note, Page
 from outmail.engine.oauth_defaults import CLOUDS, GRANT_NAMES
 from outmail.engine.presets import Preset, by_host
-from store.profiles import DEFAULT_PORTS, Security
+from store.profiles import DEFAULT_PORTS, Profile, Security
 
 _PROTECTION = {Security.STARTTLS: "STARTTLS", Security.TLS: "SMTPS", Security.NONE: "no TLS"}
 METHODS = {"basic": "Basic", "none": "None", "oauth": "OAuth 2"}
 PROVIDERS = {"microsoft": "Microsoft", "google": "Google", "custom": "Other"}
 CLOUD_NAMES = {name: cloud.title for name, cloud in CLOUDS.items()} | {"custom": "one of your own"}
+UNCERTAIN = {"hold": "hold the mail", "send-again": "send it again"}
+_GRAPH = (at.GRAPH_CLOUD, at.ENDPOINT, at.USERNAME, at.UNCERTAIN)
 _OAUTH = (
     *(at.AUTHORITY, at.CLOUD, at.GRANT, at.TENANT, at.USERNAME, at.ACCOUNT, at.CLIENT_ID),
     *(at.CLIENT_SECRET, at.SECRET_EXPIRES, at.CERTIFICATE, at.SERVICE_ACCOUNT, at.SCOPES, at.REDIRECT_URL),
@@ -31,13 +37,16 @@ def summary(draft: Draft) -> list[tuple[str, str]]:
 
     if draft.text(at.PROTOCOL) == "smtp":
         rows += [(at.server_field(n, "host"), _server(draft, n)) for n in range(draft.server_count())]
+    if draft.text(at.PROTOCOL) == "graph":
+        add(*_GRAPH)
     add(at.METHOD)
     if draft.text(at.METHOD) == "basic":
         add(at.USERNAME, at.PASSWORD, at.MECHANISM)
         if draft.asks_insecure():
             add(at.INSECURE)
     if draft.text(at.METHOD) == "oauth":
-        add(*(field for field in _OAUTH if oauth.asks(draft, field)))
+        told = {name for name, _ in rows}
+        add(*(field for field in _OAUTH if oauth.asks(draft, field) and field not in told))
     add(at.SENDER_NAME, at.FROM, at.REPLY_TO, at.POLICY, at.PROXY)
     if draft.on(at.PROXY):
         add(at.PROXY_URL, at.PROXY_USER, at.PROXY_PASSWORD)
@@ -55,7 +64,14 @@ def _server(draft: Draft, number: int) -> str:
 
 
 def _shown(draft: Draft, name: str) -> str:
-    known = {at.METHOD: METHODS, at.AUTHORITY: PROVIDERS, at.CLOUD: CLOUD_NAMES, at.GRANT: GRANT_NAMES}
+    known = {
+        at.METHOD: METHODS,
+        at.AUTHORITY: PROVIDERS,
+        at.CLOUD: CLOUD_NAMES,
+        at.GRAPH_CLOUD: CLOUD_NAMES,
+        at.UNCERTAIN: UNCERTAIN,
+        at.GRANT: GRANT_NAMES,
+    }
     if name in known:
         return known[name].get(draft.text(name), draft.text(name))
     if name not in at.SECRETS:
@@ -63,13 +79,16 @@ def _shown(draft: Draft, name: str) -> str:
     return "*** (stored)" if draft.stored(name) else "***" if draft.text(name) else ""
 
 
-def notes(draft: Draft, preset: Preset | None = None) -> list[Note]:
+def notes(
+    draft: Draft, preset: Preset | None = None, profiles: Mapping[str, Profile] = MappingProxyType({})
+) -> list[Note]:
     """What the admin should know about these answers, page by page.
 
-    `preset` is the provider's; without one it is recognised by the server's name.
+    `preset` is the provider's; without one it is recognised by the server's name. `profiles` are
+    those that are saved, this one among them.
     """
     preset = preset or by_host(draft.text(at.HOST))
-    found: list[Note] = []
+    found = graph.notes(draft, profiles)
     retirement = preset.retires(draft.text(at.METHOD)) if preset else None
     if retirement:
         dates = "\n".join([retirement.title + ":", *(f"• {date}" for date in retirement.dates)])
@@ -85,6 +104,11 @@ def notes(draft: Draft, preset: Preset | None = None) -> list[Note]:
     return found
 
 
-def notes_on(draft: Draft, page: Page, preset: Preset | None = None) -> list[Note]:
+def notes_on(
+    draft: Draft,
+    page: Page,
+    preset: Preset | None = None,
+    profiles: Mapping[str, Profile] = MappingProxyType({}),
+) -> list[Note]:
     """The notes of one page."""
-    return [note for note in notes(draft, preset) if note.page is page]
+    return [note for note in notes(draft, preset, profiles) if note.page is page]

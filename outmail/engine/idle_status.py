@@ -38,4 +38,6 @@ def where(profile: Profile) -> str:
         return profile.servers[0].address
     if profile.protocol == "ews":
         return profile.ews.url if profile.ews else ""
-    return (profile.graph.endpoint or profile.graph.cloud) if profile.graph else ""
+    from outmail.engine import graph  # the settings' model: whoever has no profile does without
+
+    return graph.address(profile)

@@ -10,58 +10,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from store.clouds import CLOUDS, PERSONAL, Cloud, is_personal
 from store.profiles import OAuth, Profile
 from store.tokens import APP_ONLY
 
+__all__ = [
+    "CLOUDS",
+    "GRANT_NAMES",
+    "PERSONAL",
+    "REDIRECT",
+    "Cloud",
+    "Filled",
+    "cloud_of",
+    "defaults",
+    "filled",
+    "refused_grant",
+    "wanted_scopes",
+]
+
 REDIRECT = "http://localhost:8765"
 """Where the browser comes back to: this machine (RFC 8252, section 7.3); Entra ignores the port."""
-
-PERSONAL = frozenset({"outlook.com", "hotmail.com", "live.com", "msn.com"})
-"""Domains of personal Microsoft accounts, which have a tenant of their own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cloud:
-    """One of Microsoft's clouds: who signs in where, and what its services are called in a scope."""
-
-    title: str
-    authority: str  # the host that signs in
-    exchange: str  # the resource of SMTP and EWS tokens
-    graph: str
-    portal: str
-
-
-CLOUDS = {
-    "global": Cloud(
-        "Worldwide (and GCC)",
-        "login.microsoftonline.com",
-        "https://outlook.office365.com",
-        "https://graph.microsoft.com",
-        "entra.microsoft.com",
-    ),
-    "us-gov": Cloud(
-        "US government (GCC High)",
-        "login.microsoftonline.us",
-        "https://outlook.office365.us",
-        "https://graph.microsoft.us",
-        "entra.microsoft.us",
-    ),
-    "us-dod": Cloud(
-        "US DoD",
-        "login.microsoftonline.us",
-        "https://outlook-dod.office365.us",
-        "https://dod-graph.microsoft.us",
-        "entra.microsoft.us",
-    ),
-    "china": Cloud(
-        "China (21Vianet)",
-        "login.partner.microsoftonline.cn",
-        "https://partner.outlook.cn",
-        "https://microsoftgraph.chinacloudapi.cn",
-        "portal.azure.cn",
-    ),
-}
-"""By the profile's word for it; "custom" has no defaults."""
 
 _GOOGLE_AUTHORIZATION = "https://accounts.google.com/o/oauth2/v2/auth"
 _GOOGLE_TOKEN = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
@@ -149,10 +117,7 @@ def cloud_of(profile: Profile) -> Cloud | None:
 
 
 def _tenant_for(profile: Profile, oauth: OAuth) -> str:
-    domain = (oauth.account or profile.auth.username or "").rpartition("@")[2].lower()
-    if domain in PERSONAL:
-        return "consumers"
-    return "organizations"
+    return "consumers" if is_personal(oauth.account or profile.auth.username or "") else "organizations"
 
 
 def _microsoft_scopes(profile: Profile, oauth: OAuth, cloud: Cloud) -> tuple[str, ...]:
@@ -160,9 +125,20 @@ def _microsoft_scopes(profile: Profile, oauth: OAuth, cloud: Cloud) -> tuple[str
     if oauth.grant in APP_ONLY:
         return (f"{resource}/.default",)
     if profile.protocol == "graph":
-        return (f"{resource}/Mail.ReadWrite", f"{resource}/Mail.Send.Shared", "offline_access")
+        return (f"{resource}/Mail.ReadWrite", f"{resource}/{_graph_right(profile, oauth)}", "offline_access")
     right = "EWS.AccessAsUser.All" if profile.protocol == "ews" else "SMTP.Send"
     return (f"{resource}/{right}", "offline_access")
+
+
+def _graph_right(profile: Profile, oauth: OAuth) -> str:
+    """The right to send: of one's own mailbox and those one may send for, "as the signed-in user, including
+    sending on-behalf of others"; personal accounts do not have that right, and need the plain one.
+
+    Mail.ReadWrite beside it is for large mail (by a draft) and for looking into Sent Items; a profile that
+    names Mail.Send alone does without both (Microsoft Graph permissions reference, Mail permissions).
+    """
+    tenant = (oauth.tenant or _tenant_for(profile, oauth)).lower()
+    return "Mail.Send" if tenant == "consumers" else "Mail.Send.Shared"
 
 
 def wanted_scopes(profile: Profile, given: list[str]) -> tuple[str, ...]:

@@ -35,6 +35,32 @@ def profile(protocol: str = "smtp", *, username: object = "desk@example.org", **
                 "offline_access",
             ),
         ),
+        *(
+            (
+                "graph",
+                {"cloud": cloud},
+                (f"{graph}/Mail.ReadWrite", f"{graph}/Mail.Send.Shared", "offline_access"),
+            )
+            for cloud, graph in (
+                ("us-gov", "https://graph.microsoft.us"),
+                ("us-dod", "https://dod-graph.microsoft.us"),
+                ("china", "https://microsoftgraph.chinacloudapi.cn"),
+            )
+        ),
+        (
+            "graph",
+            {"tenant": "consumers"},  # a personal account has no right for others' mailboxes
+            (
+                "https://graph.microsoft.com/Mail.ReadWrite",
+                "https://graph.microsoft.com/Mail.Send",
+                "offline_access",
+            ),
+        ),
+        (
+            "graph",
+            {"cloud": "china", "grant": "client-credentials"},
+            ("https://microsoftgraph.chinacloudapi.cn/.default",),
+        ),
         ("smtp", {"provider": "google"}, ("https://mail.google.com/",)),
         ("smtp", {"grant": "client-credentials"}, ("https://outlook.office365.com/.default",)),
         ("ews", {"grant": "client-credentials"}, ("https://outlook.office365.com/.default",)),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from outmail.engine import draft_graph as graph
 from outmail.engine import draft_oauth as oauth
 from outmail.engine import draft_pages as at
 from outmail.engine.draft_pages import Page
@@ -23,7 +24,7 @@ _MECHANISMS = (
     Option("login", "LOGIN"),
     Option("cram-md5", "CRAM-MD5"),
 )
-_METHODS = (Option("basic", "Basic"), Option("none", "None"), Option("oauth", "OAuth 2"))
+_METHODS = {"basic": "Basic", "none": "None", "oauth": "OAuth 2"}
 _CLOUDS = {"global": "Worldwide", "us-gov": "GCC High", "us-dod": "DoD", "china": "China", "custom": "Own"}
 _GRANTS = {
     "device-code": ("Code", "You type a short code in a browser on any other device."),
@@ -53,11 +54,24 @@ class AuthenticationPage(WizardPage):
     page = Page.SIGN_IN
     heading = "Does the server require authentication?"
 
+    def compose(self) -> ComposeResult:
+        if graph.chosen(self.draft):
+            self.heading = "How does it sign in to the mailbox?"
+        yield from super().compose()
+
     def content(self) -> ComposeResult:
         self._unfolded = False
         self._method = self.draft.text(at.METHOD)
-        yield Field.choice(at.METHOD, "Authentication", self._method, _METHODS)
+        yield self._methods()
         yield from self._oauth() if self._method == "oauth" else self._basic()
+
+    def _methods(self) -> Field:
+        """What Graph does not take is there too, with the reason."""
+        why = graph.OAUTH_ONLY if graph.chosen(self.draft) else ""
+        options = [
+            Option(value, title, why_not="" if value == "oauth" else why) for value, title in _METHODS.items()
+        ]
+        return Field.choice(at.METHOD, "Authentication", self._method, options, hint=why)
 
     def _basic(self) -> Iterable[Field]:
         draft, preset = self.draft, self.session.preset
@@ -73,7 +87,11 @@ class AuthenticationPage(WizardPage):
 
     def _oauth(self) -> Iterable[Field]:
         draft = self.draft
-        providers = [Option(value, title) for value, title in PROVIDERS.items()]
+        no_google = graph.NO_GOOGLE if graph.chosen(draft) else ""
+        providers = [
+            Option(value, title, why_not=no_google if value == "google" else "")
+            for value, title in PROVIDERS.items()
+        ]
         yield Field.choice(at.AUTHORITY, "Provider", draft.text(at.AUTHORITY), providers)
         clouds = [Option(value, title) for value, title in _CLOUDS.items()]
         yield Field.choice(at.CLOUD, at.label(at.CLOUD), draft.text(at.CLOUD), clouds)
@@ -140,6 +158,8 @@ class AuthenticationPage(WizardPage):
         if key == at.METHOD:
             return True
         method = self.draft.text(at.METHOD)
+        if key == at.USERNAME and graph.chosen(self.draft):
+            return False  # the mailbox has its place on Graph's own page
         if method != "oauth":
             return method == "basic" and (key != at.INSECURE or self.draft.asks_insecure())
         if key == _FOLD:
@@ -155,7 +175,13 @@ class AuthenticationPage(WizardPage):
     def follow(self) -> None:
         super().follow()
         for field in self.query(Field):
-            if self.draft.text(at.METHOD) == "oauth" and field.key in {*_HINTS, at.CLOUD, at.GRANT, *_FILES}:
+            if self.draft.text(at.METHOD) == "oauth" and field.key in {
+                *_HINTS,
+                at.AUTHORITY,
+                at.CLOUD,
+                at.GRANT,
+                *_FILES,
+            }:
                 field.set_hint(self._hint(field))
 
     def _hint(self, field: Field) -> str:
@@ -166,6 +192,8 @@ class AuthenticationPage(WizardPage):
             return self._about_key_pair()
         if not field.has_focus_within:
             return ""
+        if field.key == at.AUTHORITY:
+            return graph.NO_GOOGLE if graph.chosen(self.draft) else ""
         if field.key == at.CLOUD:
             return CLOUD_NAMES[self.draft.text(at.CLOUD)]
         return _HINTS.get(field.key, "")

@@ -132,7 +132,11 @@ class LiveCheckPage(WizardPage):
             warned = any(p.step.status is Status.WARN for p in self._steps())
             return "Every server is ready to take mail" + (", with a warning above." if warned else ".")
         field = self.field_to_correct()
-        where = f"ctrl+g goes to: {at.label(field)} ({at.TITLES[at.page_of(field)]}). " if field else ""
+        where = (
+            f"ctrl+g goes to: {self.draft.label(field)} ({at.TITLES[self.draft.page_of(field)]}). "
+            if field
+            else ""
+        )
         return f"The check failed. {where}Enter goes on nevertheless."
 
     def _steps(self) -> list[Progress]:
@@ -142,7 +146,8 @@ class LiveCheckPage(WizardPage):
         failed = next((p for p in self._steps() if p.step.status is Status.FAIL and p.step.failure), None)
         if failed is None or failed.step.failure is None:
             return ""
-        return concerned(failed.step.failure, failed.server, self.draft.text(at.METHOD))
+        how = self.draft.text(at.METHOD), self.draft.text(at.PROTOCOL)
+        return concerned(failed.step.failure, failed.server, *how)
 
     def leave(self, *, forward: bool) -> bool:
         self.cancel()

@@ -91,7 +91,7 @@ class WizardPage(VerticalScroll, can_focus=False, inherit_bindings=False):
 
     def notes(self) -> list[Note]:
         """What the admin should know on this page."""
-        return notes_on(self.draft, self.page, self.session.preset)
+        return notes_on(self.draft, self.page, self.session.preset, self.session.settings.profiles)
 
     def _show_notes(self, wanted: list[tuple[str, bool]]) -> None:
         if wanted == self._noted:

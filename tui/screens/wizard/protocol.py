@@ -1,4 +1,4 @@
-"""The wizard's first page: by which protocol mail leaves; this version sends by SMTP."""
+"""The wizard's first page: by which protocol mail leaves; this version knows SMTP and Microsoft Graph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from outmail.engine.draft_pages import Page
 from tui.screens.wizard.page import WizardPage
 from tui.widgets.field import Field, Option
 
-_NOT_YET = "Not in this version: it sends by SMTP only."
+_NOT_YET = "Not in this version: it sends by SMTP and through Microsoft Graph."
 
 
 class ProtocolPage(WizardPage):
@@ -26,6 +26,8 @@ class ProtocolPage(WizardPage):
                 "smtp", "SMTP / SMTPS", "A mail server or a provider's submission port: almost always right."
             ),
             Option("ews", "Exchange Web Services (EWS)", why_not="" if chosen == "ews" else _NOT_YET),
-            Option("graph", "Microsoft Graph", why_not="" if chosen == "graph" else _NOT_YET),
+            Option(
+                "graph", "Microsoft Graph", "Microsoft 365 over HTTPS: signs in with OAuth, needs no SMTP."
+            ),
         )
         yield Field.choice(at.PROTOCOL, at.label(at.PROTOCOL), chosen, options, tall=True)

@@ -35,13 +35,15 @@ class ReviewPage(WizardPage):
         self.session.looked_at |= set(wrong)
         told = self.query_one("#to-correct", Static)
         told.display = bool(wrong)
-        told.update("\n".join(f"! {at.label(f)} {words}" for f, words in wrong.items()))
+        told.update("\n".join(f"! {self.draft.label(f)} {words}" for f, words in wrong.items()))
         rows = self.query_one("#answers", OptionList)
         kept = rows.highlighted
         rows.clear_options()
         lines = summary(self.draft)
-        column = max((len(at.label(field)) for field, _ in lines), default=0) + 4
-        rows.add_options(Row(_line(f, shown, f in wrong, column), id=f) for f, shown in lines)
+        column = max((len(self.draft.label(field)) for field, _ in lines), default=0) + 4
+        rows.add_options(
+            Row(_line(self.draft.label(f), shown, f in wrong, column), id=f) for f, shown in lines
+        )
         if lines:
             rows.highlighted = min(kept or 0, len(lines) - 1)
 
@@ -51,7 +53,7 @@ class ReviewPage(WizardPage):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         if event.option_id:
-            self.post_message(self.GoTo(at.page_of(event.option_id), event.option_id))
+            self.post_message(self.GoTo(self.draft.page_of(event.option_id), event.option_id))
 
     def leave(self, *, forward: bool) -> bool:
         if forward and self.session.problems():
@@ -64,8 +66,8 @@ class ReviewPage(WizardPage):
         return [("ctrl+g", "Go and correct"), *keys] if self.session.problems() else keys
 
 
-def _line(field: str, shown: str, wrong: bool, column: int) -> Beside:
-    label = f"{'! ' if wrong else '  '}{at.label(field)}"
+def _line(label: str, shown: str, wrong: bool, column: int) -> Beside:
+    label = f"{'! ' if wrong else '  '}{label}"
     return Beside(
         Content.styled(label, "$text-error" if wrong else "$text-muted"), Content(shown or "–"), column
     )

@@ -136,7 +136,9 @@ class SampleMailPage(WizardPage):
 
     def field_to_correct(self) -> str:
         failed = self._failure()
-        return concerned(*failed, self.draft.text(at.METHOD)) if failed and not self.busy else ""
+        if failed is None or self.busy:
+            return ""
+        return concerned(*failed, self.draft.text(at.METHOD), self.draft.text(at.PROTOCOL))
 
     def _failure(self) -> tuple[Failure, str] | None:
         steps = [p for a in (self._answered.attempts if self._answered else ()) for p in a.steps]

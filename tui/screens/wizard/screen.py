@@ -12,12 +12,13 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from outmail.engine import draft_pages as at
-from outmail.engine.draft_pages import Page, page_of
+from outmail.engine.draft_pages import Page
 from tui.engine import DemoSession, Engine, RealEngine, WorkspaceLike
 from tui.helm import SettingsSaved
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.frame import Frame
 from tui.screens.wizard.authentication import AuthenticationPage
+from tui.screens.wizard.graph import GraphPage
 from tui.screens.wizard.live_check import LiveCheckPage
 from tui.screens.wizard.page import WizardPage
 from tui.screens.wizard.protocol import ProtocolPage
@@ -38,6 +39,7 @@ _PAGES: tuple[type[WizardPage], ...] = (
     ProtocolPage,
     ProviderPage,
     ServersPage,
+    GraphPage,
     AuthenticationPage,
     SenderPage,
     RoutePage,
@@ -242,7 +244,7 @@ class WizardScreen(Frame[str | None]):
         """To the field that the first error or finding is about."""
         field = self.page.field_to_correct()
         if field:
-            await self.on_wizard_page_go_to(WizardPage.GoTo(page_of(field), field))
+            await self.on_wizard_page_go_to(WizardPage.GoTo(self.session.draft.page_of(field), field))
 
     def action_pair(self) -> None:
         """Make a key pair, where the profile signs in with one."""

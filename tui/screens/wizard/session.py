@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from outmail.engine.draft import Draft
-from outmail.engine.draft_pages import NAME, PROVIDER, Note, Page, page_of
+from outmail.engine.draft_pages import NAME, PROVIDER, Note, Page
 from outmail.engine.presets import Preset, by_id
 from outmail.engine.report import CheckReport, Progress, SendReport
 from outmail.engine.tokens import SignInState, Tokens
@@ -116,4 +116,4 @@ class Session:
     def problems(self, page: Page | None = None) -> dict[str, str]:
         """What is wrong, by field: on one page, or on all."""
         found = self.draft.problems(self.settings)
-        return {f: words for f, words in found.items() if page is None or page_of(f) is page}
+        return {f: words for f, words in found.items() if page is None or self.draft.page_of(f) is page}

@@ -43,7 +43,7 @@ class SignedInPage(WizardPage):
 
     def notes(self) -> list[Note]:
         state = self._state
-        who = self.draft.text(at.ACCOUNT) or self.draft.text(at.USERNAME)
+        who = self.draft.text(at.ACCOUNT) or self.draft.text(at.USERNAME) or "The mailbox's owner"
         if state is not None and state.signed_in:
             until = f", until {state.access_until.astimezone():%Y-%m-%d %H:%M}" if state.access_until else ""
             return [Note(self.page, f"✓ Signed in as {state.account or who}{until}; renewed by itself.")]

@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from outmail.engine import draft_pages as at
-from outmail.engine.draft_pages import Page, page_of
+from outmail.engine.draft_pages import Page
 from tui.screens.wizard.session import Session
 
 
@@ -15,7 +15,7 @@ class Stepper(Static):
 
     def show(self, session: Session, here: Page) -> None:
         """Draw the pages; a page with an error that was shown is marked."""
-        wrong = {page_of(f) for f in session.problems() if f in session.looked_at}
+        wrong = {session.draft.page_of(f) for f in session.problems() if f in session.looked_at}
         lines = []
         for page in session.draft.pages():
             title = at.TITLES[page]
