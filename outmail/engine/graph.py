@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from outmail.engine.oauth_defaults import CLOUDS, filled
+from outmail.engine.oauth_defaults import CLOUDS, filled, of_another
 from store.profiles import Profile
 from store.tokens import APP_ONLY
 
@@ -16,16 +16,14 @@ if TYPE_CHECKING:
     from transports.base import Buffer
     from transports.mime_structure import Unfit
 
-_WITHOUT_UPLOADS = frozenset({"us-gov", "us-dod"})
-"""Microsoft's own description of these has no attachment upload session (msgraph-metadata, Fairfax)."""
-
-_WRITES = "mail.readwrite"
+_WRITES, _WRITES_FOR_OTHERS = "mail.readwrite", "mail.readwrite.shared"
 
 
 def endpoint(profile: Profile) -> str:
     """The origin of Graph, as "https://graph.microsoft.com"; the cloud's, unless the profile says."""
     own = profile.graph.endpoint if profile.graph else None
-    return (own or CLOUDS.get(cloud(profile), CLOUDS["global"]).graph).rstrip("/")
+    known = CLOUDS.get(cloud(profile))
+    return own or (known.graph if known else "")
 
 
 def cloud(profile: Profile) -> str:
@@ -45,21 +43,23 @@ def mailbox(profile: Profile) -> str:
 
     https://learn.microsoft.com/graph/outlook-send-mail-from-other-user
     """
-    oauth, named = profile.auth.oauth, profile.auth.username or ""
+    named = profile.auth.username or ""
+    oauth = profile.auth.oauth
     if oauth is not None and oauth.grant in APP_ONLY:
         return named or profile.from_address
-    account = (oauth.account if oauth else None) or ""
-    return named if account and named and account.lower() != named.lower() else ""
+    return named if of_another(profile) else ""
 
 
 def uploads(profile: Profile) -> bool:
     """Whether mail over the limit of one request can go: by drafts, where the cloud has upload sessions."""
-    if cloud(profile) in _WITHOUT_UPLOADS:
+    known = CLOUDS.get(cloud(profile))
+    if known is not None and not known.uploads:
         return False
     oauth = profile.auth.oauth
     if oauth is None or oauth.grant in APP_ONLY:
         return True  # what the app was granted is in no scope
-    return any(scope.lower().rpartition("/")[2].startswith(_WRITES) for scope in filled(profile).scopes)
+    rights = {scope.lower().rpartition("/")[2] for scope in filled(profile).scopes}
+    return _WRITES_FOR_OTHERS in rights or (_WRITES in rights and not of_another(profile))
 
 
 def headers(profile: Profile) -> bool:

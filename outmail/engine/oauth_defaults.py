@@ -120,12 +120,20 @@ def _tenant_for(profile: Profile, oauth: OAuth) -> str:
     return "consumers" if is_personal(oauth.account or profile.auth.username or "") else "organizations"
 
 
+def of_another(profile: Profile) -> bool:
+    """Whether the mailbox is not that of the account which signs in: a shared one, or a colleague's."""
+    mailbox = profile.auth.username or ""
+    account = (profile.auth.oauth.account if profile.auth.oauth else None) or ""
+    return bool(account and mailbox) and account.lower() != mailbox.lower()
+
+
 def _microsoft_scopes(profile: Profile, oauth: OAuth, cloud: Cloud) -> tuple[str, ...]:
     resource = cloud.graph if profile.protocol == "graph" else cloud.exchange
     if oauth.grant in APP_ONLY:
         return (f"{resource}/.default",)
     if profile.protocol == "graph":
-        return (f"{resource}/Mail.ReadWrite", f"{resource}/{_graph_right(profile, oauth)}", "offline_access")
+        drafts = "Mail.ReadWrite.Shared" if of_another(profile) else "Mail.ReadWrite"
+        return (f"{resource}/{drafts}", f"{resource}/{_graph_right(profile, oauth)}", "offline_access")
     right = "EWS.AccessAsUser.All" if profile.protocol == "ews" else "SMTP.Send"
     return (f"{resource}/{right}", "offline_access")
 
