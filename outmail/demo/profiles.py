@@ -7,16 +7,24 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from outmail.demo.graph.server import PracticeGraph
 from outmail.demo.names import CHIEF, DESK, PASSWORD, SUPPORT
 from outmail.demo.oauth.apps import APP, APP_WITH_CERTIFICATE, PERSONAL_APP, RegisteredApps
 from outmail.demo.oauth.authority import PracticeAuthority
-from outmail.demo.oauth.directory import TENANT
+from outmail.demo.oauth.directory import GRAPH, TENANT
 from outmail.demo.server import PracticeServer
-from store.profiles import Auth, OAuth, Profile, Security, Server, Settings, Smtp, Tls
+from store.profiles import Auth, Graph, OAuth, Profile, Security, Server, Settings, Smtp, Tls
+
+_RIGHTS = ("Mail.Send", "Mail.Send.Shared", "Mail.ReadWrite", "User.Read")
+"""At Graph, of whoever signs in with the profile practice-graph."""
 
 
 def ready(
-    servers: Mapping[str, PracticeServer], authority: PracticeAuthority, apps: RegisteredApps, ca_file: Path
+    servers: Mapping[str, PracticeServer],
+    authority: PracticeAuthority,
+    graph: PracticeGraph,
+    apps: RegisteredApps,
+    ca_file: Path,
 ) -> Settings:
     """The profiles for these servers, which must listen already."""
     smtp = _at(servers["primary"], [Server.model_validate(_place(servers["alternate"]))])
@@ -34,6 +42,12 @@ def ready(
     def signing_in(name: str, mailbox: str = DESK, **oauth: object) -> Profile:
         auth = Auth(method="oauth", username=mailbox, oauth=_oauth(authority, **oauth))
         return profile(name, mailbox, smtp=by_token, auth=auth)
+
+    def through_graph(name: str, mailbox: str, scopes: list[str], **oauth: object) -> Profile:
+        auth = Auth(method="oauth", username=mailbox, oauth=_oauth(authority, scopes=scopes, **oauth))
+        # Scopes in full: tokens are for Graph itself, whatever port its practice server listens on.
+        place = Graph(cloud="global", endpoint=graph.origin)
+        return profile(name, mailbox, protocol="graph", smtp=None, graph=place, auth=auth)
 
     return Settings(
         default="practice",
@@ -67,6 +81,19 @@ def ready(
                 grant="client-credentials",
                 client_id=APP,
                 client_secret=SecretStr(apps.secret_id),
+            ),
+            "practice-graph": through_graph(
+                "Practice Desk",
+                DESK,
+                [*(f"{GRAPH}/{right}" for right in _RIGHTS), "offline_access"],
+            ),
+            "practice-graph-app": through_graph(
+                "Practice Machine",
+                SUPPORT,
+                [f"{GRAPH}/.default"],
+                grant="client-credentials",
+                client_id=APP,
+                client_secret=SecretStr(apps.secret),
             ),
         },
     )

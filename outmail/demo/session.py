@@ -98,6 +98,11 @@ class DemoSession:
                 "address": self.tenant.authority.address,
                 "fault": self.tenant.authority.fault,
             },
+            "graph": {
+                "endpoint": self.tenant.graph.origin,
+                "address": self.tenant.graph.address,
+                "fault": self.tenant.graph.fault,
+            },
         }
 
     def _make_home(self, stack: AsyncExitStack) -> Path:

@@ -30,7 +30,7 @@ logging.getLogger("mail.log").propagate = False
 
 log = logging.getLogger(__name__)
 
-SIZE_LIMIT = 2 * 1024 * 1024
+SIZE_LIMIT = 16 * 1024 * 1024
 """Bytes of the largest mail a practice server takes."""
 IDLE_SECONDS = 120.0
 MOST_RECIPIENTS = 100

@@ -19,7 +19,10 @@ LONGEST_LINE = 12_288
 REFUSED = "535 5.7.3 Authentication unsuccessful"
 """What Exchange Online says, whatever was wrong."""
 
-CHALLENGE = json.dumps({"status": "401", "schemes": "bearer", "scope": f"{EXCHANGE}/SMTP.Send"})
+SEND, SEND_AS_APP = "SMTP.Send", "SMTP.SendAsApp"
+"""The right of a person and the role of an application."""
+
+CHALLENGE = json.dumps({"status": "401", "schemes": "bearer", "scope": f"{EXCHANGE}/{SEND}"})
 
 _XOAUTH2 = re.compile(r"user=([^\x01]+)\x01auth=Bearer ([^\x01]*)\x01\x01", re.I)
 _OAUTHBEARER = re.compile(
@@ -51,8 +54,10 @@ class TokenGate:
     def lets_in(self, mailbox: str, token: str) -> str:
         """See Gate. An application comes in as any mailbox, a person as the own one or a shared one."""
         try:
-            bearer = self._signer.check(token)
+            bearer = self._signer.check(token, EXCHANGE)
         except WrongToken:
+            return ""
+        if (SEND if bearer.account else SEND_AS_APP) not in bearer.rights:
             return ""
         if not bearer.account:
             return mailbox if self._directory.has(mailbox) else ""

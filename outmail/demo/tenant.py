@@ -1,4 +1,4 @@
-"""The practice tenant: mail servers and an OAuth authority on loopback; only what is asked for goes wrong.
+"""The practice tenant: mail servers, Graph and an OAuth authority on loopback, broken only where asked for.
 
 A newcomer takes the tour on it and the tests prove the program against it. It never sends a mail
 anywhere, and nothing from outside this machine can reach it.
@@ -14,6 +14,8 @@ from typing import Self
 
 from outmail.demo import pki, profiles
 from outmail.demo.faults import UnknownFault
+from outmail.demo.graph.access import Access
+from outmail.demo.graph.server import PracticeGraph
 from outmail.demo.mailbox import Mail, Mailbox
 from outmail.demo.names import DESK, PASSWORD, SUPPORT
 from outmail.demo.oauth.apps import RegisteredApps, directory, register
@@ -25,7 +27,7 @@ from outmail.demo.smtp import Rules
 from outmail.demo.smtp_tokens import TokenGate
 from store.profiles import Settings
 
-Port = PracticeServer | PracticeAuthority
+Port = PracticeServer | PracticeAuthority | PracticeGraph
 
 
 class PracticeTenant:
@@ -39,8 +41,10 @@ class PracticeTenant:
         self.servers: dict[str, PracticeServer] = {}
         """The mail servers by name."""
         self.ports: dict[str, Port] = {}
-        """Everything that can be broken, by name: the mail servers and the authority."""
+        """Everything that can be broken, by name: the mail servers, the authority and Graph."""
         self.authority: PracticeAuthority
+        self.graph: PracticeGraph
+        """Takes mail as Microsoft Graph does."""
         self.person: Person
         """Plays the people who sign in, where no browser is at hand."""
         self._apps: RegisteredApps
@@ -74,7 +78,9 @@ class PracticeTenant:
             Rules("oauth", "starttls", gate=TokenGate(signer, people), slow_seconds=slow),
         ):
             self.servers[rules.server] = PracticeServer(rules, self._mailbox, contexts)
-        self.ports = {**self.servers, self.authority.name: self.authority}
+        access = Access(signer, people, lambda: self.authority.base)
+        self.graph = PracticeGraph(access, self._mailbox, contexts, slow)
+        self.ports = {**self.servers, self.authority.name: self.authority, self.graph.name: self.graph}
         try:
             for port in self.ports.values():
                 port.start()
@@ -112,7 +118,7 @@ class PracticeTenant:
 
     def profiles(self) -> Settings:
         """The ready profiles, each of which teaches something; the default one works."""
-        return profiles.ready(self.servers, self.authority, self._apps, self.ca_file)
+        return profiles.ready(self.servers, self.authority, self.graph, self._apps, self.ca_file)
 
     def _prepare(self) -> tuple[dict[pki.Certificate, ssl.SSLContext], Signer, RegisteredApps]:
         for folder in (self.folder, self.folder / "mail"):

@@ -22,9 +22,17 @@ TENANT_NAMES = SHARED_NAMES | {TENANT, DOMAIN}
 EXCHANGE = "https://outlook.office365.com"
 """The audience of tokens for mail servers."""
 
+GRAPH = "https://graph.microsoft.com"
+"""The audience of tokens for Microsoft Graph."""
+
 _ALIASES = {"https://outlook.office.com": EXCHANGE}
-_RIGHTS = {EXCHANGE: frozenset({"SMTP.Send"})}
-_ROLES = {EXCHANGE: ("SMTP.SendAsApp",)}
+_RIGHTS = {
+    EXCHANGE: frozenset({"SMTP.Send"}),
+    GRAPH: frozenset(
+        {"Mail.Send", "Mail.Send.Shared", "Mail.ReadWrite", "Mail.ReadWrite.Shared", "Mail.Read", "User.Read"}
+    ),
+}
+_ROLES = {EXCHANGE: ("SMTP.SendAsApp",), GRAPH: ("Mail.Send", "Mail.ReadWrite")}
 _OPENID = frozenset({"openid", "profile", "email", "offline_access"})
 _LONGEST_SCOPE = 2000
 
@@ -83,6 +91,11 @@ class Directory:
         self._shared = MappingProxyType(dict(shared))
         self.apps = MappingProxyType({app.client_id: app for app in apps})
 
+    @property
+    def mailboxes(self) -> tuple[str, ...]:
+        """The addresses of all mailboxes, shared ones included."""
+        return (*self.people, *self._shared)
+
     def app(self, client_id: str) -> App:
         """The application. Raises Refused (700016)."""
         if client_id not in self.apps:
@@ -116,6 +129,8 @@ def asked(scope: str) -> Asked:
     resources, rights = [], []
     for word in ours:
         resource, _, right = word.rpartition("/")
+        if not resource and right in _RIGHTS[GRAPH]:
+            resource = GRAPH  # a right without a resource is one of Graph's
         resource = _ALIASES.get(resource, resource)
         if resource not in _RIGHTS:
             raise Refused(500011, resource or word)

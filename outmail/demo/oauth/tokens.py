@@ -1,4 +1,4 @@
-"""The practice authority's tokens: signs them as real ones are, and checks them for the mail servers.
+"""The practice authority's tokens: signs them as real ones are, and checks them for the servers.
 
 Its key lives as long as the tenant and is never written anywhere.
 """
@@ -10,12 +10,13 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from outmail.demo.oauth.directory import EXCHANGE, TENANT, App, Asked
+from outmail.demo.oauth.directory import TENANT, App, Asked
 
 _ALGORITHM = "RS256"
 _KEY_ID = "practice"
@@ -23,16 +24,29 @@ _LIKE_REAL_ONES = "x" * 1400
 """Real tokens have two to three kilobytes; a program that cuts them must fail here too."""
 
 
+class Flaw(StrEnum):
+    """What is wrong with a token."""
+
+    MALFORMED = "malformed"  # or signed by somebody else
+    AUDIENCE = "audience"  # it is for another service
+    ENDED = "ended"
+
+
 class WrongToken(ValueError):  # noqa: N818 - says what it is
-    """A token that a mail server does not take; the text says why, for the server's log alone."""
+    """A token that a practice server does not take, and why."""
+
+    def __init__(self, flaw: Flaw) -> None:
+        super().__init__(flaw.value)
+        self.flaw = flaw
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Whose a token is: a person's account, or with account "" the application itself."""
+    """Whose a token is: a person's account, or with account "" the application itself; and its rights."""
 
     account: str
     client_id: str
+    rights: frozenset[str] = frozenset()  # a person's scopes, an application's roles
 
 
 class Signer:
@@ -73,14 +87,14 @@ class Signer:
         }
         return self._signed(issuer, claims, seconds)
 
-    def check(self, token: str) -> Bearer:
-        """Whose token it is, with the right to send by SMTP. Raises WrongToken."""
+    def check(self, token: str, audience: str) -> Bearer:
+        """Whose token it is, if it is one for this audience. Raises WrongToken."""
         try:
             claims = jwt.decode(
                 token,
                 self._key.public_key(),
                 algorithms=[_ALGORITHM],
-                audience=EXCHANGE,
+                audience=audience,
                 # Its times are judged by our own clock, beneath.
                 options={
                     "require": ["exp", "aud", "iss"],
@@ -89,16 +103,16 @@ class Signer:
                     "verify_iat": False,
                 },
             )
-        except jwt.PyJWTError as error:
-            raise WrongToken(type(error).__name__) from None
+        except jwt.InvalidAudienceError:
+            raise WrongToken(Flaw.AUDIENCE) from None
+        except jwt.PyJWTError:
+            raise WrongToken(Flaw.MALFORMED) from None
         if float(claims["exp"]) <= self._clock():
-            raise WrongToken("the token has ended")
+            raise WrongToken(Flaw.ENDED)
         app = str(claims["appid"])
-        if "SMTP.SendAsApp" in claims.get("roles", []):
-            return Bearer("", app)
-        if "SMTP.Send" not in str(claims.get("scp", "")).split():
-            raise WrongToken("the token has not the right to send")
-        return Bearer(str(claims["upn"]), app)
+        if "upn" in claims:
+            return Bearer(str(claims["upn"]), app, frozenset(str(claims["scp"]).split()))
+        return Bearer("", app, frozenset(map(str, claims["roles"])))
 
     def _signed(self, issuer: str, claims: Mapping[str, object], seconds: float) -> str:
         now = int(self._clock())

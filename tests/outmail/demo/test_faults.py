@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import pytest
 
 from outmail.demo.faults import Fault, UnknownFault
+from outmail.demo.graph.faults import GRAPH_FAULTS
 from outmail.demo.oauth.faults import AUTHORITY_FAULTS
 from outmail.demo.smtp_faults import FAULTS, TINY_SIZE
 from outmail.demo.tenant import PracticeTenant
@@ -303,7 +304,9 @@ async def test_an_unknown_fault_changes_nothing_and_lists_what_is_known(
     assert set(tenant.faults().values()) == {"none"}
 
 
-@pytest.mark.parametrize("faults", [FAULTS, AUTHORITY_FAULTS], ids=["mail", "authority"])
+@pytest.mark.parametrize(
+    "faults", [FAULTS, AUTHORITY_FAULTS, GRAPH_FAULTS], ids=["mail", "authority", "graph"]
+)
 def test_every_fault_is_described_in_one_sentence(faults: Mapping[str, Fault]) -> None:
     for fault in faults.values():
         assert fault.description.endswith((".", "?"))

@@ -35,6 +35,8 @@ READY = [
     "practice-oauth-app",
     "practice-oauth-cert",
     "practice-wrong-secret",
+    "practice-graph",
+    "practice-graph-app",
 ]
 
 
@@ -169,6 +171,8 @@ async def test_the_announcement_is_json_and_complete() -> None:
         said = json.loads(json.dumps(session.announcement()))
         assert set(said) == {
             *("home", "ca_file", "control", "profiles", "username", "password", "servers", "authority"),
+            "graph",
         }
         assert said["ca_file"] == str(session.tenant.ca_file)
         assert said["servers"]["alternate"]["security"] == "tls"
+        assert said["graph"]["endpoint"] == f"https://localhost:{session.tenant.graph.port}"

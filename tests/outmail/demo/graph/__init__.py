@@ -1,0 +1,1 @@
+"""The practice Graph, driven by clients that are not ours."""
