@@ -54,7 +54,8 @@ head = (b"From: %s\\r\\nTo: %s\\r\\nSubject: x\\r\\nMIME-Version: 1.0\\r\\n"
         b'Content-Type: multipart/mixed; boundary="b"\\r\\n\\r\\n--b\\r\\n\\r\\ntext\\r\\n--b\\r\\n'
         b"Content-Type: application/octet-stream\\r\\nContent-Transfer-Encoding: base64\\r\\n"
         b"Content-Disposition: attachment; filename=large.bin\\r\\n\\r\\n")
-body = head % (sender.encode(), recipient.encode()) + (b"QUJD" * 19 + b"\\r\\n") * (size // 78) + b"--b--\\r\\n"
+head %= sender.encode(), recipient.encode()
+body = head + (b"QUJD" * 19 + b"\\r\\n") * (size // 78) + b"--b--\\r\\n"
 with smtplib.SMTP("127.0.0.1", port, timeout=300) as client:
     client.sendmail(sender, [recipient], body)
 """

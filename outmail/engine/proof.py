@@ -17,9 +17,7 @@ from store.profiles import Settings
 if TYPE_CHECKING:
     from outmail.engine.tokens import Tokens
 
-_SMTP = (
-    "an SMTP server tells nothing of a mail after it took it: look for the Message-ID in that server's log"
-)
+_SMTP = "an SMTP server tells nothing of a mail that it took: look for the Message-ID in its log"
 _GONE = "the profile that sent it is no longer in the settings"
 _REFUSED = "no server took it"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import email
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
 
@@ -33,6 +34,7 @@ from transports.base import (
 )
 from transports.graph import GraphTransport
 from transports.graph_plan import LARGEST_MIME
+from transports.graph_whereabouts import MAY_NOT_READ, MAY_NOT_TRACE
 from transports.routes import GraphRoute, Throttle
 
 __all__ = ["a_tenant"]
@@ -349,6 +351,27 @@ async def test_no_secret_is_in_what_is_told(tenant: PracticeTenant) -> None:
     assert way.tokens.tokens[0] not in watcher.everything()
     assert "POST /v1.0/me/messages" in watcher.everything()
     assert way.tokens.tokens[0] not in repr(way)
+
+
+async def test_where_a_mail_is_now(a_tenant: PracticeTenant) -> None:
+    everything = await route(a_tenant, "Mail.Send", "Mail.Read", "ExchangeMessageTrace.Read.All")
+    async with opened(everything) as way:
+        sent = envelope("one", "a@example.org", "eve@example.org")
+        await way.send(sent, Watcher().trace)
+        now = datetime.now(UTC)
+        found = await way.whereabouts("<one@practice.test>", now, now)
+        assert found.in_sent_items is True
+        assert sorted(found.trace or ()) == [("a@example.org", "delivered"), ("eve@example.org", "delivered")]
+        assert found.unknown == ()
+        nowhere = await way.whereabouts("<it's none@practice.test>", now - timedelta(days=30), now)
+        assert (nowhere.in_sent_items, nowhere.trace) == (False, ())
+    async with opened(await route(a_tenant, "Mail.Send")) as way:
+        unknown = await way.whereabouts("<one@practice.test>", now, now)
+        assert (unknown.in_sent_items, unknown.trace) == (None, None)
+        assert unknown.unknown == (MAY_NOT_READ, MAY_NOT_TRACE)
+        a_tenant.set_fault("graph", "unavailable")
+        with pytest.raises(TransportError):
+            await way.whereabouts("<one@practice.test>", now, now)
 
 
 def test_an_address_for_people() -> None:

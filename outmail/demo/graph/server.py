@@ -14,10 +14,11 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from email.utils import formatdate
 from urllib.parse import unquote
 
-from outmail.demo.graph import queries
+from outmail.demo.graph import queries, tracing
 from outmail.demo.graph.access import Access, Need, User
 from outmail.demo.graph.faults import GRAPH_FAULTS, Afterwards, GraphFault
 from outmail.demo.graph.items import Items, SentItem
@@ -118,6 +119,8 @@ class PracticeGraph(WebServer[GraphFault]):
         if request.path.startswith(PREFIX):
             return self._uploads.answer(request)
         bearer = self._access.bearer(request.headers, refuses=fault.refuses_tokens)
+        if request.method == "GET" and request.path.lower() == tracing.PATH:
+            return tracing.traces(bearer, request.query, self._items.sent, datetime.now(UTC))
         user, rest = _route(request.path)
         owner = self._access.owner(bearer, user)
         if not rest:

@@ -29,7 +29,15 @@ _ALIASES = {"https://outlook.office.com": EXCHANGE}
 _RIGHTS = {
     EXCHANGE: frozenset({"SMTP.Send"}),
     GRAPH: frozenset(
-        {"Mail.Send", "Mail.Send.Shared", "Mail.ReadWrite", "Mail.ReadWrite.Shared", "Mail.Read", "User.Read"}
+        {
+            "Mail.Send",
+            "Mail.Send.Shared",
+            "Mail.ReadWrite",
+            "Mail.ReadWrite.Shared",
+            "Mail.Read",
+            "User.Read",
+            "ExchangeMessageTrace.Read.All",
+        }
     ),
 }
 _ROLES = {EXCHANGE: ("SMTP.SendAsApp",), GRAPH: ("Mail.Send", "Mail.ReadWrite")}
