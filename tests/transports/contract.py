@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.transports.corpus import messages
 from tests.transports.watching import Watcher
 from transports.base import Cause, Envelope, Status, StepName, Transport, TransportError
 
@@ -109,6 +110,26 @@ class TransportContract:
         got = (await self.arrived(token)).content
         expected = with_final_newline(content) if self.lines_end else content
         assert got == expected or (self.headers_are_added and got.endswith(b"\r\n" + expected))
+
+    @pytest.mark.parametrize("name", messages.NAMES)
+    async def test_hostile_but_legal_messages_arrive_as_sent(self, way: Transport, name: str) -> None:
+        token = uuid.uuid4().hex
+        content = messages.named(name, token, author=self.author)
+        sent = Envelope(self.sender, messages.addressed(name), content)
+        try:
+            await way.send(sent, Watcher().trace)
+        except TransportError as error:
+            # Only where the server says that it knows no such addresses (RFC 6531).
+            if (error.failure.cause, name) != (Cause.SMTPUTF8_NOT_OFFERED, "SMTPUTF8 addresses"):
+                raise
+            return
+        got = await self.arrived(token)
+        expected = with_final_newline(content) if self.lines_end else content
+        if not content.endswith(b"\r\n\r\n") and b"\r\n\r\n" not in content:
+            expected += b"\r\n"  # a header alone gets the empty line behind it
+        assert got.content in (expected, content) or (
+            self.headers_are_added and got.content.endswith(b"\r\n" + with_final_newline(content))
+        )
 
     async def test_only_the_envelope_decides_who_gets_it(self, way: Transport) -> None:
         token = uuid.uuid4().hex
