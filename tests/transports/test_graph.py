@@ -18,7 +18,7 @@ from outmail.demo.graph.faults import GraphFault
 from outmail.demo.names import DESK, SUPPORT
 from outmail.demo.tenant import PracticeTenant
 from tests.outmail.demo.conftest import tenant as a_tenant
-from tests.servers.graph_spec import Recorder, check_all
+from tests.servers.graph_spec import Cloud, Recorder, check_all
 from tests.transports.graphs import Supply, app_route, mail, opened, route
 from tests.transports.watching import Watcher
 from transports.base import (
@@ -351,6 +351,26 @@ async def test_no_secret_is_in_what_is_told(tenant: PracticeTenant) -> None:
     assert way.tokens.tokens[0] not in watcher.everything()
     assert "POST /v1.0/me/messages" in watcher.everything()
     assert way.tokens.tokens[0] not in repr(way)
+
+
+@pytest.mark.parametrize(
+    ("cloud", "without"), [("Prod", {}), ("Fairfax", {"uploads": False}), ("Mooncake", {"headers": False})]
+)
+async def test_each_cloud_is_asked_for_what_it_has(
+    a_tenant: PracticeTenant, cloud: Cloud, without: dict[str, object]
+) -> None:
+    content = large(X_Ticket="7")
+    with Recorder(a_tenant.graph) as recorded:
+        async with opened(await route(a_tenant, **without)) as way:
+            await way.send(envelope(), Watcher().trace)
+            await way.send(envelope("two", again=True), Watcher().trace)
+            if "uploads" in without:
+                failure = await refused(way, envelope(content=content))
+                assert failure.cause is Cause.MESSAGE_TOO_LARGE
+            else:
+                receipt = await way.send(envelope(content=content), Watcher().trace)
+                assert ("X-Ticket" in receipt.answer) == ("headers" in without), "what is lost is said"
+    assert check_all(recorded, cloud) > 2
 
 
 async def test_where_a_mail_is_now(a_tenant: PracticeTenant) -> None:
