@@ -22,7 +22,7 @@ from transports.base import (
     TransportError,
     Verdict,
 )
-from transports.http import Answer, Body, Fields, HttpClient, NotJson
+from transports.http import Answer, Body, HttpClient, NotJson
 from transports.routes import GraphRoute
 from transports.secret import Secret
 from transports.trace import OpenStep
@@ -43,7 +43,6 @@ class _Asked:
     path: str
     kind: str
     body: bytes | None
-    params: Fields | None
     hands_over: bool
 
 
@@ -74,7 +73,7 @@ class GraphApi:
         *,
         kind: str = JSON,
         body: bytes | None = None,
-        params: Fields | None = None,
+        query: Mapping[str, str] | None = None,
         hands_over: bool = False,
     ) -> Answer:
         """One request about the mailbox, or about the tenant ("/admin/…"); returns an answer of 2xx.
@@ -82,7 +81,7 @@ class GraphApi:
         With `hands_over` the request is the one after which the mail may be taken: a connection that breaks
         behind it, or a gateway that gave up, makes the failure's verdict UNCERTAIN.
         """
-        asked = _Asked(method, path, kind, body, params, hands_over)
+        asked = _Asked(method, path + _query(query), kind, body, hands_over)
         token = await self._route.tokens.token()
         answer, sent = await self._once(step, asked, token)
         if answer.status == 401:  # nothing was done: it may be asked again
@@ -134,7 +133,7 @@ class GraphApi:
         content = Body(body) if body is not None else None
         step.said("C", f"{asked.method} {urlsplit(url).path}" + (f" ({len(body)} bytes)" if body else ""))
         try:
-            answer = await self._request(asked.method, url, headers, content, asked.params)
+            answer = await self._request(asked.method, url, headers, content)
         except TransportError as error:
             raise self._own(step, error, uncertain=asked.hands_over and _sent(content)) from error
         except asyncio.CancelledError:
@@ -145,17 +144,10 @@ class GraphApi:
         return answer, _sent(content)
 
     async def _request(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        content: Body | None,
-        params: Fields | None = None,
+        self, method: str, url: str, headers: Mapping[str, str], content: Body | None
     ) -> Answer:
         seconds = self._route.timeouts.upload(len(content) if content is not None else 0)
-        return await self._http.request(
-            method, url, headers=headers, content=content, params=params, seconds=seconds
-        )
+        return await self._http.request(method, url, headers=headers, content=content, seconds=seconds)
 
     def _own(self, step: OpenStep, error: TransportError, *, uncertain: bool) -> TransportError:
         found = error.failure
@@ -186,6 +178,13 @@ class GraphApi:
         if failure.code in {429, 503} and failure.retry_after is not None:
             throttle = self._route.throttle
             throttle.until = max(throttle.until, self._clock() + failure.retry_after)
+
+
+def _query(fields: Mapping[str, str] | None) -> str:
+    """OData's options, their names as they are; a space is %20, for "+" means itself in some places."""
+    if not fields:
+        return ""
+    return "?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in fields.items())
 
 
 def _sent(content: Body | None) -> bool:

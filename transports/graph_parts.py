@@ -149,7 +149,7 @@ async def _send(api: GraphApi, step: OpenStep, place: str) -> Answer:
 async def _is_draft_still(api: GraphApi, step: OpenStep, place: str) -> bool:
     """Whether the draft lies there unsent; False where it is gone, or nobody knows."""
     try:
-        answer = await api.ask(step, "GET", place, params={"$select": "isDraft"})
+        answer = await api.ask(step, "GET", place, query={"$select": "isDraft"})
         return answer.json_object().get("isDraft") is True
     except (TransportError, NotJson):
         return False

@@ -49,7 +49,7 @@ async def ask_sent_items(api: GraphApi, step: OpenStep, number: str) -> Answer:
         step,
         "GET",
         "/mailFolders/sentitems/messages",
-        params={
+        query={
             "$filter": f"internetMessageId eq '{quoted}'",
             "$select": "id,internetMessageId,sentDateTime," + ",".join(_WHO),
             "$top": _MOST,

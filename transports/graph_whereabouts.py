@@ -70,8 +70,8 @@ async def _ask_trace(api: GraphApi, step: OpenStep, message_id: str, sent: datet
     quoted = message_id.replace("'", "''")
     first, last = _zulu(sent - _BEFORE), _zulu(min(sent + _AFTER, now))
     wanted = f"messageId eq '{quoted}' and receivedDateTime ge {first} and receivedDateTime le {last}"
-    params = {"$filter": wanted, "$top": _MOST}
-    return await api.ask(step, "GET", "/admin/exchange/tracing/messageTraces", params=params)
+    query = {"$filter": wanted, "$top": _MOST}
+    return await api.ask(step, "GET", "/admin/exchange/tracing/messageTraces", query=query)
 
 
 def _traced(answer: Answer) -> Iterable[tuple[str, str]]:

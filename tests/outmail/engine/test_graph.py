@@ -22,7 +22,10 @@ SMTP = Profile.model_validate(
 
 
 def profile(
-    cloud: str = "global", username: str = "desk@b.test", failover: str = "", **oauth: object
+    cloud: str = "global",
+    username: str = "desk@b.test",
+    failover: str = "",
+    oauth: dict[str, object] | None = None,
 ) -> Profile:
     return Profile.model_validate(
         {
@@ -32,7 +35,7 @@ def profile(
             "auth": {
                 "method": "oauth",
                 "username": username,
-                "oauth": {"tenant": "b.test", "client_id": "x", **oauth},
+                "oauth": {"tenant": "b.test", "client_id": "x", **(oauth or {})},
             },
             "failover": {"profile": failover} if failover else None,
         }
@@ -68,7 +71,7 @@ def test_where_it_is(cloud: str, origin: str) -> None:
 def test_whose_mailbox_it_is_and_what_is_asked_for(
     username: str, oauth: dict[str, object], mailbox: str, drafts: str
 ) -> None:
-    given = profile(username=username, **oauth)
+    given = profile(username=username, oauth=oauth)
     assert graph.mailbox(given) == mailbox
     assert f"https://graph.microsoft.com/{drafts}" in filled(given).scopes
     assert graph.largest(given) == LARGE
@@ -85,12 +88,12 @@ def test_whose_mailbox_it_is_and_what_is_asked_for(
     ],
 )
 def test_how_large_a_mail_may_be(cloud: str, scopes: list[str] | None, largest: int) -> None:
-    assert graph.largest(profile(cloud, scopes=scopes)) == largest
+    assert graph.largest(profile(cloud, oauth={"scopes": scopes})) == largest
     assert graph.headers(profile(cloud)) == (cloud != "china")
 
 
 def test_a_shared_mailbox_needs_the_right_for_others_drafts() -> None:
-    given = profile(account="ann@b.test", scopes=["Mail.ReadWrite", "Mail.Send.Shared"])
+    given = profile(oauth={"account": "ann@b.test", "scopes": ["Mail.ReadWrite", "Mail.Send.Shared"]})
     assert graph.largest(given) == SMALL
 
 
