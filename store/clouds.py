@@ -8,6 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+_SOVEREIGN = {
+    "outlook.sovcloud.fr": "https://graph.svc.sovcloud.fr",
+    "outlook.sovcloud.de": "https://graph.svc.sovcloud.de",
+}
+"""The Exchange Online of clouds that no profile can name, Bleu and Delos, and the Graph beside each."""
+
+_ALIASES = {"outlook.office.com": "global"}
+
 PERSONAL = frozenset({"outlook.com", "hotmail.com", "live.com", "msn.com"})
 """Domains of personal Microsoft accounts, which have a tenant of their own, in the worldwide cloud alone."""
 
@@ -62,6 +70,24 @@ CLOUDS = {
 def is_personal(address: str) -> bool:
     """Whether an address is of a personal Microsoft account, as far as its domain tells."""
     return address.strip().rpartition("@")[2].lower() in PERSONAL
+
+
+def exchange_online(host: str) -> str:
+    """The profile's word for the cloud whose Exchange Online a host is, "" for every other server.
+
+    "custom" is one of Microsoft's that has no word here. "outlook.office365.com" is "global".
+    """
+    name = host.strip().rstrip(".").lower()
+    if name in _SOVEREIGN:
+        return "custom"
+    known = {urlsplit(cloud.exchange).hostname: word for word, cloud in CLOUDS.items()}
+    return (known | _ALIASES).get(name, "")
+
+
+def graph_beside(host: str) -> str:
+    """The origin of the Graph that belongs to an Exchange Online, "" for every other server."""
+    known = CLOUDS.get(exchange_online(host))
+    return known.graph if known else _SOVEREIGN.get(host.strip().rstrip(".").lower(), "")
 
 
 def graph_origin(endpoint: str) -> str:

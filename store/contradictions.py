@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
+from store.contradictions_ews import through_ews
 from store.contradictions_graph import through_graph
 from store.contradictions_oauth import sign_in
 from store.contradictions_relay import relay_contradictions
@@ -26,13 +27,11 @@ def contradictions(name: str, profile: Profile) -> list[Problem]:
         found.append(Problem(f"profiles.{name}", "a name has letters, digits, '.', '_' and '-', 64 at most"))
     if profile.protocol == "smtp" and profile.smtp is None:
         wrong("smtp.host", "is missing: protocol is smtp")
-    if profile.protocol == "ews" and profile.ews is None:
-        wrong("ews.url", "is missing: protocol is ews")
+    if profile.protocol == "ews":
+        found += through_ews(at, profile)
     if profile.protocol == "graph":
         found += through_graph(at, profile)
     auth = profile.auth
-    if profile.protocol == "ews" and auth.method == "none":
-        wrong("auth.method", "must be basic or oauth: EWS needs a mailbox to sign in to")
     if auth.method == "basic":
         if not auth.username:
             wrong("auth.username", "is missing: method is basic")

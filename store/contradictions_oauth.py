@@ -47,7 +47,7 @@ def _who(profile: Profile, oauth: OAuth) -> Found:
 
 def _addresses(profile: Profile, oauth: OAuth) -> Found:
     """Nothing can be filled in for a provider or a cloud that only the admin knows."""
-    cloud = _cloud(profile, oauth)
+    cloud = profile.cloud
     if oauth.provider == "custom":
         why = "provider is custom"
     elif oauth.provider == "microsoft" and cloud == "custom":
@@ -68,10 +68,6 @@ def _addresses(profile: Profile, oauth: OAuth) -> Found:
     for field, value in wanted.items():
         if not value:
             yield _AT + field, f"is missing: {why}"
-
-
-def _cloud(profile: Profile, oauth: OAuth) -> str:
-    return oauth.cloud or (profile.graph.cloud if profile.graph else "global")
 
 
 def _proof(_profile: Profile, oauth: OAuth) -> Found:
@@ -137,8 +133,8 @@ def _resource(profile: Profile, oauth: OAuth) -> Found:
     """Entra grants an access token for one resource (AADSTS700022); a bare name means Microsoft Graph."""
     if oauth.provider != "microsoft":
         return  # elsewhere an address in a scope is a name and no resource: Google mixes hosts
-    if profile.protocol == "graph" and _cloud(profile, oauth) != "custom":
-        return  # the resource is known there, and what is of another is named (contradictions_graph)
+    if profile.protocol in {"graph", "ews"} and profile.cloud != "custom":
+        return  # the resource is known there, and what is of another is named (contradictions_graph, _ews)
     hosts: list[str] = []
     for scope in oauth.scopes or ():
         if scope.lower() in ANY_RESOURCE:

@@ -104,6 +104,26 @@ def web_url(text: str) -> str:
     return _url(text, ("https",))
 
 
+EWS_PATH = "/EWS/Exchange.asmx"
+"""Where Exchange answers, unless something before it changed the path."""
+
+
+def ews_url(text: str) -> str:
+    """Where Exchange Web Services are, from what people copy: a host name, an origin, or the whole URL."""
+    given = one_line(text).strip()
+    parts = urlsplit(web_url(given if "://" in given else f"https://{given}"))
+    name = host(parts.hostname or "")
+    origin = f"https://[{name}]" if ":" in name else f"https://{name}"
+    if parts.port is not None:
+        origin += f":{parts.port}"
+    path = parts.path.rstrip("/")
+    if path.lower() in {"", "/ews", EWS_PATH.lower()}:
+        path = EWS_PATH
+    if parts.query or parts.fragment or not path.lower().endswith(".asmx"):
+        raise ValueError(f"must end in {EWS_PATH}, as {origin}{EWS_PATH}")
+    return origin + path
+
+
 def redirect(text: str) -> str:
     """A redirect URL as registered with the provider: https, or http on localhost (RFC 8252)."""
     url = _url(text, ("http", "https"))
@@ -164,6 +184,7 @@ def day(given: object) -> object:
 OneLine = Annotated[str, AfterValidator(setting)]
 Address = Annotated[str, AfterValidator(address)]
 Host = Annotated[str, AfterValidator(host)]
+EwsUrl = Annotated[str, AfterValidator(ews_url)]
 WebUrl = Annotated[str, AfterValidator(web_url)]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]

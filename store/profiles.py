@@ -10,12 +10,14 @@ import re
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from store.clouds import graph_origin
+from store.clouds import exchange_online, graph_origin
 from store.fields import (
     Address,
+    EwsUrl,
     Flag,
     Host,
     OneLine,
@@ -75,9 +77,22 @@ class Smtp(Server):
 
 
 class Ews(Part):
-    """Exchange Web Services."""
+    """Exchange Web Services; a URL given as a host name or an origin is completed, and kept whole."""
 
-    url: WebUrl
+    url: EwsUrl
+    keep_copy: Flag = False  # whether each mail is put into Sent Items too
+    scheme: Literal["auto", "basic", "ntlm"] = "auto"  # of a password; auto: NTLM where it is offered
+    uncertain: Literal["hold", "send-again"] = "hold"  # mail that may have been taken, where nobody can look
+
+    @property
+    def host(self) -> str:
+        """The host, and the port where it is not 443: "mail.example.org"."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def online(self) -> str:
+        """The cloud whose Exchange Online it is, "" for a server of one's own."""
+        return exchange_online(urlsplit(self.url).hostname or "")
 
 
 class Graph(Part):
@@ -92,7 +107,7 @@ class OAuth(Part):
     """Sign-in by OAuth 2; the addresses and scopes are filled in for known providers."""
 
     provider: Literal["microsoft", "google", "custom"] = "microsoft"
-    cloud: Literal["global", "us-gov", "us-dod", "china", "custom"] | None = None  # None: as graph.cloud
+    cloud: Literal["global", "us-gov", "us-dod", "china", "custom"] | None = None  # None: the service's
     grant: Literal[
         "device-code", "authorization-code", "client-credentials", "service-account", "managed-identity"
     ] = "device-code"
@@ -165,6 +180,13 @@ class Profile(Part):
     tls: Tls | None = None
     failover: Failover | None = None
     pacing: Pacing | None = None
+
+    @property
+    def cloud(self) -> str:
+        """The profile's word for the Microsoft cloud in which it signs in: as said, else the service's."""
+        said = self.auth.oauth.cloud if self.auth.oauth else None
+        online = self.ews.online if self.protocol == "ews" and self.ews else ""
+        return said or online or (self.graph.cloud if self.graph else "global")
 
     @property
     def servers(self) -> list[Server]:

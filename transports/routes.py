@@ -146,6 +146,32 @@ class GraphRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class EwsRoute:
+    """Everything that sending through Exchange Web Services needs to know.
+
+    `url` is that of the service, as "https://mail.example.org/EWS/Exchange.asmx". `login` is a user name, as
+    user@domain or DOMAIN\\user, with its password, or a supply of tokens; `scheme` says how a password is
+    used: "basic" (RFC 7617), "ntlm", or the better one of those that the server offers. `mailbox` is the
+    address whose mail it is; with `impersonate` an application acts as that mailbox, without it whoever
+    signed in acts for itself. `keep_copy`: a copy goes into the mailbox's Sent Items. `unasked` is what
+    becomes of a mail that may have been taken where nobody can look whether it was: "hold" it for the admin,
+    or "send-again".
+    """
+
+    url: str
+    login: Login | TokenSupply
+    mailbox: str = ""
+    scheme: Literal["auto", "basic", "ntlm"] = "auto"
+    impersonate: bool = False
+    keep_copy: bool = False
+    unasked: Literal["hold", "send-again"] = "hold"
+    proxy: ProxyRoute | None = None
+    ca_file: str | None = None
+    throttle: Throttle = field(default_factory=Throttle, compare=False)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+@dataclass(frozen=True, slots=True)
 class SmtpRoute:
     """Everything an SMTP connection needs to know.
 

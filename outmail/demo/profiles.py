@@ -7,13 +7,14 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from outmail.demo.ews.server import PracticeEws
 from outmail.demo.graph.server import PracticeGraph
 from outmail.demo.names import CHIEF, DESK, PASSWORD, SUPPORT
 from outmail.demo.oauth.apps import APP, APP_WITH_CERTIFICATE, PERSONAL_APP, RegisteredApps
 from outmail.demo.oauth.authority import PracticeAuthority
-from outmail.demo.oauth.directory import GRAPH, TENANT
+from outmail.demo.oauth.directory import EXCHANGE, GRAPH, TENANT
 from outmail.demo.server import PracticeServer
-from store.profiles import Auth, Graph, OAuth, Profile, Security, Server, Settings, Smtp, Tls
+from store.profiles import Auth, Ews, Graph, OAuth, Profile, Security, Server, Settings, Smtp, Tls
 
 _RIGHTS = ("Mail.Send", "Mail.Send.Shared", "Mail.ReadWrite", "User.Read")
 """At Graph, of whoever signs in with the profile practice-graph."""
@@ -23,6 +24,8 @@ def ready(
     servers: Mapping[str, PracticeServer],
     authority: PracticeAuthority,
     graph: PracticeGraph,
+    ews: PracticeEws,
+    *,
     apps: RegisteredApps,
     ca_file: Path,
 ) -> Settings:
@@ -48,6 +51,9 @@ def ready(
         # Scopes in full: tokens are for Graph itself, whatever port its practice server listens on.
         place = Graph(cloud="global", endpoint=graph.origin)
         return profile(name, mailbox, protocol="graph", smtp=None, graph=place, auth=auth)
+
+    def through_ews(name: str, mailbox: str, auth: Auth) -> Profile:
+        return profile(name, mailbox, protocol="ews", smtp=None, ews=Ews(url=ews.url), auth=auth)
 
     return Settings(
         default="practice",
@@ -94,6 +100,23 @@ def ready(
                 grant="client-credentials",
                 client_id=APP,
                 client_secret=SecretStr(apps.secret),
+            ),
+            "practice-ews": through_ews("Practice Desk", DESK, right),
+            "practice-ews-app": through_ews(
+                "Practice Machine",
+                SUPPORT,
+                Auth(
+                    method="oauth",
+                    username=SUPPORT,
+                    oauth=_oauth(
+                        authority,
+                        # In full, as for Graph above: the practice Exchange is nobody's known cloud.
+                        scopes=[f"{EXCHANGE}/.default"],
+                        grant="client-credentials",
+                        client_id=APP,
+                        client_secret=SecretStr(apps.secret),
+                    ),
+                ),
             ),
         },
     )

@@ -103,6 +103,11 @@ class DemoSession:
                 "address": self.tenant.graph.address,
                 "fault": self.tenant.graph.fault,
             },
+            "ews": {
+                "url": self.tenant.ews.url,
+                "address": self.tenant.ews.address,
+                "fault": self.tenant.ews.fault,
+            },
         }
 
     def _make_home(self, stack: AsyncExitStack) -> Path:

@@ -1,4 +1,4 @@
-"""The practice tenant: mail servers, Graph and an OAuth authority on loopback, broken only where asked for.
+"""The practice tenant: mail servers, Graph, EWS and an OAuth authority on loopback, broken where asked for.
 
 A newcomer takes the tour on it and the tests prove the program against it. It never sends a mail
 anywhere, and nothing from outside this machine can reach it.
@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from outmail.demo import pki, profiles
+from outmail.demo.ews.server import PracticeEws
+from outmail.demo.ews.signin import SignIn
 from outmail.demo.faults import UnknownFault
 from outmail.demo.graph.access import Access
 from outmail.demo.graph.server import PracticeGraph
@@ -27,7 +29,7 @@ from outmail.demo.smtp import Rules
 from outmail.demo.smtp_tokens import TokenGate
 from store.profiles import Settings
 
-Port = PracticeServer | PracticeAuthority | PracticeGraph
+Port = PracticeServer | PracticeAuthority | PracticeGraph | PracticeEws
 
 
 class PracticeTenant:
@@ -41,10 +43,12 @@ class PracticeTenant:
         self.servers: dict[str, PracticeServer] = {}
         """The mail servers by name."""
         self.ports: dict[str, Port] = {}
-        """Everything that can be broken, by name: the mail servers, the authority and Graph."""
+        """Everything that can be broken, by name: the mail servers, the authority, Graph and EWS."""
         self.authority: PracticeAuthority
         self.graph: PracticeGraph
         """Takes mail as Microsoft Graph does."""
+        self.ews: PracticeEws
+        """Takes mail as Exchange Web Services do."""
         self.person: Person
         """Plays the people who sign in, where no browser is at hand."""
         self._apps: RegisteredApps
@@ -80,7 +84,10 @@ class PracticeTenant:
             self.servers[rules.server] = PracticeServer(rules, self._mailbox, contexts)
         access = Access(signer, people, lambda: self.authority.base)
         self.graph = PracticeGraph(access, self._mailbox, contexts, slow)
-        self.ports = {**self.servers, self.authority.name: self.authority, self.graph.name: self.graph}
+        sign_in = SignIn(people, signer, lambda: self.authority.base, self.folder / "ntlm-accounts")
+        self.ews = PracticeEws(sign_in, people, self._mailbox, contexts, slow)
+        others: tuple[Port, ...] = (self.authority, self.graph, self.ews)
+        self.ports = {**self.servers, **{port.name: port for port in others}}
         try:
             for port in self.ports.values():
                 port.start()
@@ -118,7 +125,9 @@ class PracticeTenant:
 
     def profiles(self) -> Settings:
         """The ready profiles, each of which teaches something; the default one works."""
-        return profiles.ready(self.servers, self.authority, self.graph, self._apps, self.ca_file)
+        return profiles.ready(
+            self.servers, self.authority, self.graph, self.ews, apps=self._apps, ca_file=self.ca_file
+        )
 
     def _prepare(self) -> tuple[dict[pki.Certificate, ssl.SSLContext], Signer, RegisteredApps]:
         for folder in (self.folder, self.folder / "mail"):

@@ -37,6 +37,10 @@ _FORM = "application/x-www-form-urlencoded"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
+class Connection:
+    """One connection of a client: a key for whoever remembers something of it, no longer than it lasts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a client asked for. Of a parameter that came twice there is none: RFC 6749, section 3.1."""
@@ -48,17 +52,22 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)  # by name in small letters
     body: bytes = b""
     target: str = ""  # path and query, as they came
+    connection: Connection = field(default_factory=Connection, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What it gets; `kind` is the media type of `body`. One that `drops` is never sent: the line is cut."""
+    """What it gets; `kind` is the media type of `body`. One that `drops` is never sent: the line is cut.
+
+    Each of the `challenges` is a header WWW-Authenticate of its own.
+    """
 
     status: int = 200
     body: bytes = b""
     kind: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     drops: bool = False
+    challenges: tuple[str, ...] = ()
 
 
 Answer = Callable[[Request, F], Awaitable[Response]]
@@ -128,6 +137,7 @@ class _WebConversation(asyncio.StreamReaderProtocol, Conversation, Generic[F]):
         self._too_long = too_long
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_LONGEST_HEAD)
         self._head_only = False
+        self._connection = Connection()
         self._writer: asyncio.StreamWriter | None = None
 
     def transports(self) -> Iterable[asyncio.BaseTransport | None]:
@@ -186,7 +196,7 @@ class _WebConversation(asyncio.StreamReaderProtocol, Conversation, Generic[F]):
             except h11.RemoteProtocolError as error:
                 raise _Refused(Response(error.error_status_hint, _IMPROPER)) from None
             if head is not None and max(len(body), _announced(head)) > self._longest_body:
-                raise _Refused(self._too_long(_request(head, b"")))
+                raise _Refused(self._too_long(_request(head, b"", self._connection)))
             if event is h11.NEED_DATA:
                 if self._http.they_are_waiting_for_100_continue:
                     writer.write(
@@ -199,7 +209,7 @@ class _WebConversation(asyncio.StreamReaderProtocol, Conversation, Generic[F]):
             elif isinstance(event, h11.Data):
                 body += event.data
             elif isinstance(event, h11.EndOfMessage) and head is not None:
-                return _request(head, bytes(body))
+                return _request(head, bytes(body), self._connection)
             else:  # the connection was closed
                 return None
 
@@ -219,7 +229,9 @@ class _WebConversation(asyncio.StreamReaderProtocol, Conversation, Generic[F]):
             "X-Content-Type-Options": "nosniff",
             **response.headers,
         }
-        head = h11.Response(status_code=response.status, headers=list(headers.items()), reason=b"")
+        challenges = [("WWW-Authenticate", challenge) for challenge in response.challenges]
+        fields = [*headers.items(), *challenges]
+        head = h11.Response(status_code=response.status, headers=fields, reason=b"")
         body = b"" if self._head_only else response.body
         for event in (head, h11.Data(data=body), h11.EndOfMessage()):
             writer.write(self._http.send(event) or b"")
@@ -243,7 +255,7 @@ def _announced(head: h11.Request) -> int:
     return int(next((value for name, value in head.headers if name == b"content-length"), b"0"))
 
 
-def _request(head: h11.Request, body: bytes) -> Request:
+def _request(head: h11.Request, body: bytes, connection: Connection) -> Request:
     if head.method == b"CONNECT":
         # An answer of 200 would be the beginning of a tunnel.
         raise _Refused(Response(501, _IMPROPER))
@@ -261,6 +273,7 @@ def _request(head: h11.Request, body: bytes) -> Request:
             MappingProxyType(headers),
             body,
             target,
+            connection,
         )
     except ValueError:
         raise _Refused(Response(400, _IMPROPER)) from None

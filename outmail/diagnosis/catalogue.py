@@ -1,8 +1,8 @@
 """Every failure we know, in the order in which they are tried: the first whose rule fits explains it.
 
 The special comes before the general: what was seen on this side of the wire, then the providers'
-own codes, then the codes that all servers share. Microsoft Graph's come first: their numbers are HTTP's, and
-no rule for mail servers must see them.
+own codes, then the codes that all servers share. Those of EWS and of Microsoft Graph come first: their
+numbers are HTTP's, and no rule for mail servers must see them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from outmail.diagnosis.entra import ENTRA
 from outmail.diagnosis.entra_app import ENTRA_APP
 from outmail.diagnosis.entra_tenant import ENTRA_TENANT
 from outmail.diagnosis.entry import SERVER_ADMIN, Entry
+from outmail.diagnosis.ews_access import EWS_ACCESS
+from outmail.diagnosis.ews_limits import EWS_LAST, EWS_LIMITS, EWS_UNCERTAIN
+from outmail.diagnosis.ews_sign_in import EWS_SIGN_IN
+from outmail.diagnosis.ews_way import EWS_WAY
 from outmail.diagnosis.google import GOOGLE
 from outmail.diagnosis.google_oauth import GOOGLE_SIGN_IN
 from outmail.diagnosis.graph import GRAPH
@@ -42,6 +46,12 @@ UNKNOWN = Entry(
 _HANDED_OVER = tuple(e for e in NETWORK if e.id == "uncertain")
 
 CATALOGUE: tuple[Entry, ...] = (
+    *EWS_UNCERTAIN,
+    *EWS_WAY,
+    *EWS_LIMITS,
+    *EWS_SIGN_IN,
+    *EWS_ACCESS,
+    *EWS_LAST,
     *GRAPH_UNCERTAIN,
     *_HANDED_OVER,
     *GRAPH_WAY,

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from outmail.diagnosis.case import Case
+from outmail.diagnosis.ews_case import online, through_ews
 from outmail.diagnosis.finding import Context, Finding
-from outmail.diagnosis.gaps import of_the_sign_in, one_line
+from outmail.diagnosis.gaps import mailbox_of, of_the_sign_in, one_line
 from transports.base import NOTHING, StepName
 
 YOU, SERVER_ADMIN, TENANT_ADMIN, PROVIDER = (
@@ -76,7 +77,8 @@ class Entry:
 
 def _sign_in(case: Case, commands: tuple[str, ...]) -> tuple[str, ...]:
     """What comes before any command of Exchange Online PowerShell; an Exchange of one's own needs none."""
-    return ("Connect-ExchangeOnline",) if commands and (case.microsoft or case.entra) else ()
+    cloud = online(case) if through_ews(case) else case.microsoft or case.entra
+    return ("Connect-ExchangeOnline",) if commands and cloud else ()
 
 
 def _signed_in(case: Case) -> dict[str, str]:
@@ -166,12 +168,14 @@ def powershell(context: Context) -> dict[str, str]:
     """The gaps of PowerShell commands, each a quoted string; "" where the profile has no value."""
     sender = one_line(context.from_address)
     client = one_line(context.client_id)
-    mailbox = one_line(context.username) or sender
+    mailbox = one_line(mailbox_of(context))
+    signer = one_line(context.account or context.username)
     values = {
         "mailbox": mailbox,
         "mailbox_filter": f"PrimarySmtpAddress -eq {_ps_quoted(mailbox)}" if mailbox else "",
         "sender": sender,
         "account": one_line(context.account),
+        "signer": signer,
         "client_id": client,
         "app_filter": f"AppId eq {_ps_quoted(client)}" if client else "",
     }

@@ -8,9 +8,16 @@ from __future__ import annotations
 import math
 
 from outmail.diagnosis.case import Case
+from outmail.diagnosis.ews_case import online, through_ews
+from outmail.diagnosis.finding import Context
 from transports.shown import harmless
 
 _LONGEST_VALUE = 250
+_EWS_END = (
+    " Besides, Exchange Online ends EWS: tenant by tenant since 2026-10-01, for everybody on 2027-04-01."
+)
+"""Said where it may be the cause, or will be soon; it follows on a sentence."""
+
 _RIGHTS = {"graph": "Mail.Send", "ews": "EWS.AccessAsUser.All"}
 _APP_RIGHTS = {"graph": "Mail.Send", "ews": "full_access_as_app"}
 
@@ -18,6 +25,14 @@ _APP_RIGHTS = {"graph": "Mail.Send", "ews": "full_access_as_app"}
 def one_line(text: str, longest: int = _LONGEST_VALUE) -> str:
     """Untrusted text on one line without control characters."""
     return " ".join(harmless(" ".join(text.split()), longest).split())
+
+
+def mailbox_of(context: Context) -> str:
+    """The mailbox whose mail it is: the user name, and over EWS only one that is an address."""
+    named = context.username
+    if context.protocol == "ews" and "@" not in named:
+        return context.from_address or named
+    return named or context.from_address
 
 
 def of_the_sign_in(case: Case) -> dict[str, tuple[str, str]]:
@@ -29,7 +44,7 @@ def of_the_sign_in(case: Case) -> dict[str, tuple[str, str]]:
         "app": (f"the application {client}" if client else "", "the application"),
         "client_id": (client, "the application"),
         "tenant": (f"the tenant {tenant}" if tenant else "", "the tenant"),
-        "mailbox": (one_line(context.username or context.from_address), "the mailbox"),
+        "mailbox": (one_line(mailbox_of(context)), "the mailbox"),
         "signer": (one_line(context.account or context.username), "the account"),
         "redirect_url": (one_line(context.redirect_url), "the profile's auth.oauth.redirect_url"),
         "scopes": (one_line(" ".join(context.scopes)), "none"),
@@ -61,6 +76,13 @@ def _of_the_service(case: Case) -> dict[str, tuple[str, str]]:
         "request_id": (one_line(facts.get("request_id", "")), "not told"),
         "request_date": (one_line(facts.get("date", "")), "not told"),
         "wait": (_duration(facts.get("retry_after", "")), "some minutes"),
+        "location": (one_line(facts.get("location", "")), "an address that it does not name"),
+        "diagnostics": (one_line(facts.get("diagnostics", "") or case.failure.words).rstrip(". "), "nothing"),
+        "policy_reason": (
+            one_line(facts.get("policy_reason", "") or case.failure.words).rstrip(". "),
+            "nothing",
+        ),
+        "ews_end": (_EWS_END if through_ews(case) and online(case) else "", ""),
     }
 
 

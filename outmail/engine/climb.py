@@ -19,7 +19,7 @@ from outmail.engine.token_steps import (
 from store.profiles import Profile
 from transports.base import Failure, Status, Step, StepName, Transport, TransportError
 from transports.routes import Throttle, Timeouts
-from transports.trace import Trace
+from transports.trace import OpenStep, Trace
 
 if TYPE_CHECKING:
     from outmail.engine.tokens import ProfileTokens, Tokens
@@ -123,9 +123,16 @@ class Climb:
         return None
 
     async def _name_account(self) -> None:
-        if self._tokens and self._tokens.last:
-            async with self.trace.step(StepName.ACCOUNT) as step:
-                describe_account(step, self._profile, self._tokens.last)
+        if not self._tokens or not self._tokens.last:
+            return
+        if any(done.step.name is StepName.ACCOUNT for done in self._done):
+            # The service named the mailbox itself; who signed in is told where that is another.
+            unseen = OpenStep(StepName.ACCOUNT)
+            describe_account(unseen, self._profile, self._tokens.last)
+            if unseen.warning is None:
+                return
+        async with self.trace.step(StepName.ACCOUNT) as step:
+            describe_account(step, self._profile, self._tokens.last)
 
 
 def _supply(name: str, profile: Profile, tokens: Tokens | None) -> ProfileTokens | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from outmail.engine.tokens import Tokens
 
 _SMTP = "an SMTP server tells nothing of a mail that it took: look for the Message-ID in its log"
+_EWS = "EWS tells nothing of a mail that it took: Get-MessageTrackingLog -MessageId on the server does"
 _GONE = "the profile that sent it is no longer in the settings"
 _REFUSED = "no server took it"
 
@@ -63,7 +64,7 @@ async def prove(settings: Settings, mail: Delivery, tokens: Tokens, now: datetim
     if profile is None:
         return Proof(unknown=(_GONE,))
     if profile.protocol != "graph":
-        return Proof(unknown=(_SMTP,))
+        return Proof(unknown=(_EWS if profile.protocol == "ews" else _SMTP,))
     from transports.graph import GraphTransport  # it loads the web client, which SMTP does without
 
     (candidate,) = wiring.candidates(name, profile)

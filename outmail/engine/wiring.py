@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from outmail.diagnosis.finding import Context
-from outmail.engine import graph
+from outmail.engine import ews, graph
 from outmail.engine.errors import EngineError, Refusal
 from outmail.engine.oauth_defaults import filled
 from outmail.engine.presets import by_host
@@ -21,6 +21,7 @@ from transports.base import StepName, Transport
 from transports.oauth.base import OAuthRoute
 from transports.routes import (
     Bearer,
+    EwsRoute,
     GraphRoute,
     HttpRoute,
     Login,
@@ -52,9 +53,11 @@ def candidates(name: str, profile: Profile, which: str | None = None) -> list[Ca
     `which` is None or "all", "primary", "alternate" (the first), or "alternate-2" and so on.
     Raises EngineError when this version cannot use the profile or has no such server.
     """
-    _supported(name, profile)
+    _whole(name, profile)
     if profile.protocol == "graph":
         everyone = [Candidate("primary", graph.address(profile))]
+    elif profile.protocol == "ews":
+        everyone = [Candidate("primary", ews.address(profile))]
     else:
         everyone = [
             Candidate(label, server.address, server)
@@ -82,15 +85,18 @@ def _no_alternate(name: str, profile: Profile) -> str:
     return f"name a failover profile: [profiles.{name}.failover] profile = another one"
 
 
-def _supported(name: str, profile: Profile) -> None:
-    if profile.protocol == "graph" or (profile.protocol == "smtp" and profile.smtp is not None):
-        return
-    raise EngineError(
-        Refusal.SETTINGS,
-        f"profile {name} cannot be used yet",
-        f"it sends through {_NAMES[profile.protocol]}, and this version sends through SMTP and Graph",
-        "choose another protocol for this profile, or wait for the version that can",
+def _whole(name: str, profile: Profile) -> None:
+    """Raise EngineError where the part of the profile's protocol is missing; the store's rules forbid it."""
+    missing = (profile.protocol == "smtp" and profile.smtp is None) or (
+        profile.protocol == "ews" and profile.ews is None
     )
+    if missing:
+        raise EngineError(
+            Refusal.SETTINGS,
+            f"profile {name} cannot be used",
+            f"it sends through {_NAMES[profile.protocol]}, and does not say where that is",
+            f"run outmail and edit {name}, or import a file with [profiles.{name}.{profile.protocol}]",
+        )
 
 
 def transport(
@@ -106,6 +112,8 @@ def transport(
     `throttle` is shared by all connections of a route, so that none asks before a service wants it.
     """
     server = candidate.server
+    if server is None and profile.protocol == "ews":
+        return _ews(profile, tokens, timeouts or Timeouts(), throttle or Throttle())
     if server is None:
         return _graph(profile, tokens, timeouts or Timeouts(), throttle or Throttle())
     return SmtpTransport(
@@ -120,9 +128,7 @@ def transport(
     )
 
 
-def _graph(
-    profile: Profile, tokens: TokenSupply | None, timeouts: Timeouts, throttle: Throttle
-) -> Transport:
+def _graph(profile: Profile, tokens: TokenSupply | None, timeouts: Timeouts, throttle: Throttle) -> Transport:
     from transports.graph import GraphTransport  # it loads the web client, which SMTP does without
 
     if tokens is None:
@@ -143,14 +149,41 @@ def _graph(
     )
 
 
+def _ews(profile: Profile, tokens: TokenSupply | None, timeouts: Timeouts, throttle: Throttle) -> Transport:
+    from transports.ews import EwsTransport  # it loads exchangelib, which takes half a second
+
+    part = profile.ews
+    login = tokens if profile.auth.method == "oauth" else _password(profile)
+    if part is None or login is None:
+        raise ValueError("Exchange Web Services need a URL, and a supply of tokens for OAuth")
+    return EwsTransport(
+        EwsRoute(
+            url=part.url,
+            login=login,
+            mailbox=ews.mailbox(profile),
+            scheme=part.scheme,
+            impersonate=ews.impersonates(profile),
+            keep_copy=part.keep_copy,
+            unasked=part.uncertain,
+            proxy=_proxy(profile),
+            ca_file=_ca_file(profile),
+            throttle=throttle,
+            timeouts=timeouts,
+        )
+    )
+
+
 def _login(profile: Profile, tokens: TokenSupply | None) -> Login | Bearer | None:
     auth = profile.auth
     if auth.method == "oauth":
         if tokens is None:
             raise ValueError("a profile with OAuth needs a supply of tokens")
         return Bearer(auth.username or "", tokens)
-    if auth.method == "none":
-        return None
+    return None if auth.method == "none" else _password(profile)
+
+
+def _password(profile: Profile) -> Login:
+    auth = profile.auth
     return Login(
         auth.username or "",
         _secret(auth.password) or Secret(""),
@@ -208,8 +241,12 @@ def ladder(profile: Profile, candidate: Candidate) -> tuple[StepName, ...]:
     steps.append(StepName.CONNECT)
     server = candidate.server
     if server is None:
-        own = (StepName.TLS, StepName.TOKEN, StepName.ACCOUNT, StepName.SENDER, StepName.PERMISSION)
-        return (*steps, *own)
+        steps.append(StepName.TLS)
+        if profile.auth.method == "oauth":
+            steps.append(StepName.TOKEN)
+        if profile.protocol == "ews":
+            steps.append(StepName.AUTHENTICATE)
+        return (*steps, StepName.ACCOUNT, StepName.SENDER, StepName.PERMISSION)
     if server.security == "tls":
         steps.append(StepName.TLS)
     steps.append(StepName.GREETING)
@@ -249,8 +286,8 @@ def context(
 
 def _first(profile: Profile) -> Server:
     """The server that is meant where none is named."""
-    if profile.protocol == "graph":
-        parts = urlsplit(graph.endpoint(profile))
+    if profile.protocol != "smtp":
+        parts = urlsplit(graph.endpoint(profile) if profile.protocol == "graph" else ews.url(profile))
         return Server(host=parts.hostname or "localhost", port=parts.port or 443, security=Security.TLS)
     return profile.smtp or Server(host="localhost")
 

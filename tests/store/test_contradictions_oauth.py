@@ -136,8 +136,8 @@ def test_without_settings() -> None:
 def test_smtp_and_a_service_account_need_the_mailbox() -> None:
     assert fields(profile({"client_id": "c"}, username=None)) == ["auth.username"]
     assert fields(profile({"client_id": "c"}, "graph", username=None)) == []
-    assert fields(profile(SERVICE, "ews", username=None)) == ["auth.username"]
-    assert fields(profile({**SERVICE, "account": "a@b.c"}, "ews", username=None)) == []
+    assert fields(profile(SERVICE, "ews", username=None)) == ["auth.username", "provider"]
+    assert fields(profile({**SERVICE, "account": "a@b.c"}, "ews", username=None)) == ["provider"]
 
 
 @pytest.mark.parametrize("switch", [False, True])

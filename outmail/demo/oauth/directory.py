@@ -20,14 +20,14 @@ TENANT_NAMES = SHARED_NAMES | {TENANT, DOMAIN}
 """What the tenant is called in an address."""
 
 EXCHANGE = "https://outlook.office365.com"
-"""The audience of tokens for mail servers."""
+"""The audience of tokens for mail servers, and for Exchange Web Services."""
 
 GRAPH = "https://graph.microsoft.com"
 """The audience of tokens for Microsoft Graph."""
 
 _ALIASES = {"https://outlook.office.com": EXCHANGE}
 _RIGHTS = {
-    EXCHANGE: frozenset({"SMTP.Send"}),
+    EXCHANGE: frozenset({"SMTP.Send", "EWS.AccessAsUser.All"}),
     GRAPH: frozenset(
         {
             "Mail.Send",
@@ -40,7 +40,7 @@ _RIGHTS = {
         }
     ),
 }
-_ROLES = {EXCHANGE: ("SMTP.SendAsApp",), GRAPH: ("Mail.Send", "Mail.ReadWrite")}
+_ROLES = {EXCHANGE: ("SMTP.SendAsApp", "full_access_as_app"), GRAPH: ("Mail.Send", "Mail.ReadWrite")}
 _OPENID = frozenset({"openid", "profile", "email", "offline_access"})
 _LONGEST_SCOPE = 2000
 

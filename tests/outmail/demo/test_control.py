@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from outmail.demo import control as control_module
 from outmail.demo.commands import COMMANDS, Control
 from outmail.demo.control import LONGEST_LINE, ControlSocket, LineReader, as_line
+from outmail.demo.ews.faults import EWS_FAULTS
 from outmail.demo.graph.faults import GRAPH_FAULTS
 from outmail.demo.names import CHIEF, DESK
 from outmail.demo.oauth.apps import PERSONAL_APP
@@ -84,13 +85,12 @@ async def test_the_list_of_faults_says_where_each_can_be_seen(
 ) -> None:
     tenant.set_fault("relay", "busy")
     answer = control.answer(b"faults")
-    well = dict.fromkeys(("primary", "alternate", "oauth", "authority", "graph"), "none")
+    well = dict.fromkeys(("primary", "alternate", "oauth", "authority", "graph", "ews"), "none")
     assert answer["now"] == {**well, "relay": "busy"}
     faults = answer["faults"]
     assert isinstance(faults, list)
-    assert {
-        fault["fault"] for fault in faults
-    } == FAULTS.keys() | AUTHORITY_FAULTS.keys() | GRAPH_FAULTS.keys()
+    known = FAULTS.keys() | AUTHORITY_FAULTS.keys() | GRAPH_FAULTS.keys() | EWS_FAULTS.keys()
+    assert {fault["fault"] for fault in faults} == known
     for name, port in tenant.ports.items():
         here = {fault["fault"]: fault["means"] for fault in faults if name in fault["servers"]}
         assert here == {fault.id: fault.description for fault in port.faults.values()}

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from outmail.demo.ews.faults import EWS_FAULTS
 from outmail.demo.faults import Fault, UnknownFault
 from outmail.demo.graph.faults import GRAPH_FAULTS
 from outmail.demo.oauth.faults import AUTHORITY_FAULTS
@@ -305,7 +306,9 @@ async def test_an_unknown_fault_changes_nothing_and_lists_what_is_known(
 
 
 @pytest.mark.parametrize(
-    "faults", [FAULTS, AUTHORITY_FAULTS, GRAPH_FAULTS], ids=["mail", "authority", "graph"]
+    "faults",
+    [FAULTS, AUTHORITY_FAULTS, GRAPH_FAULTS, EWS_FAULTS],
+    ids=["mail", "authority", "graph", "ews"],
 )
 def test_every_fault_is_described_in_one_sentence(faults: Mapping[str, Fault]) -> None:
     for fault in faults.values():

@@ -38,7 +38,7 @@ async def test_a_mail_is_kept_byte_by_byte(tenant: PracticeTenant, trust: ssl.SS
 
 async def test_everything_listens_on_loopback_alone(tenant: PracticeTenant) -> None:
     assert {port.host for port in tenant.ports.values()} == {"127.0.0.1"}
-    assert len({port.port for port in tenant.ports.values()}) == 6
+    assert len({port.port for port in tenant.ports.values()}) == 7
 
 
 async def test_nobody_is_unknown_and_others_are_not(tenant: PracticeTenant, trust: ssl.SSLContext) -> None:

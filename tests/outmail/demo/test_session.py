@@ -37,6 +37,8 @@ READY = [
     "practice-wrong-secret",
     "practice-graph",
     "practice-graph-app",
+    "practice-ews",
+    "practice-ews-app",
 ]
 
 
@@ -171,8 +173,9 @@ async def test_the_announcement_is_json_and_complete() -> None:
         said = json.loads(json.dumps(session.announcement()))
         assert set(said) == {
             *("home", "ca_file", "control", "profiles", "username", "password", "servers", "authority"),
-            "graph",
+            *("graph", "ews"),
         }
         assert said["ca_file"] == str(session.tenant.ca_file)
         assert said["servers"]["alternate"]["security"] == "tls"
         assert said["graph"]["endpoint"] == f"https://localhost:{session.tenant.graph.port}"
+        assert said["ews"]["url"] == f"https://localhost:{session.tenant.ews.port}/EWS/Exchange.asmx"

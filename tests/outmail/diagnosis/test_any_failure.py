@@ -38,12 +38,15 @@ _ENHANCED = st.one_of(st.none(), st.from_regex(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}",
 _FACTS = [
     *("mechanisms", "certificate_until", "days", "tried", "x", "host", "port", "what", "wanted", "got"),
     *("error", "aadsts", "suberror", "oauth_status", "oauth_scope"),
+    *("ews_code", "version", "location", "diagnostics", "policy_reason", "mechanism"),
     *("graph_code", "request_id", "date", "retry_after", "claims_challenge", "insufficient_claims"),
 ]
 _FACT_VALUES = [
     *("invalid_grant", "invalid_client", "50020", "7000218", "53003", "999999999", "\u0661", "html", "types"),
     *("[::1", "[::1]:443", "host:99999", "a@b:c@d", "::1"),
     *("ErrorAccessDenied", "ErrorSendAsDenied", "ApplicationThrottled", "inf", "nan", "1e400", "90"),
+    *("ErrorServerBusy", "ErrorImpersonateUserDenied", "redirect", "NTLM, Negotiate", "Bearer", "/owa/x"),
+    *("EWS is disabled for this user or tenant", "EWS is blocked by policy for this user or tenant"),
 ]
 
 _FAILURES = st.builds(
@@ -62,7 +65,7 @@ _CONTEXTS = st.builds(
     profile=_TEXT,
     protocol=st.sampled_from(["smtp", "ews", "graph", ""]),
     provider=st.one_of(st.sampled_from(["m365", "gmail", "ses", "yahoo", "workspace-relay", ""]), _TEXT),
-    host=_TEXT,
+    host=st.one_of(_TEXT, st.sampled_from(["outlook.office365.com", "mail.example.org"])),
     port=st.integers(0, 65535),
     security=st.sampled_from(["starttls", "tls", "none", ""]),
     method=st.sampled_from(["none", "basic", "oauth", ""]),

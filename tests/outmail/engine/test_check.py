@@ -137,7 +137,7 @@ async def test_a_server_that_the_profile_does_not_have(tenant: PracticeTenant) -
     assert caught.value.remedy
 
 
-async def test_what_this_version_cannot_use_is_said_plainly(tenant: PracticeTenant) -> None:
+async def test_a_profile_without_its_part_is_told_plainly(tenant: PracticeTenant) -> None:
     profile: Profile = tenant.profiles().profiles["practice"].model_copy(update={"protocol": "ews"})
-    with pytest.raises(EngineError, match="this version"):
+    with pytest.raises(EngineError, match="does not say where that is"):
         await check("practice", profile, watch=lambda _p: None)

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from outmail.demo.tenant import PracticeTenant
+from outmail.engine import wiring
+from outmail.engine.errors import EngineError, Refusal
 from store.errors import ErrorKind, StoreError
 from store.profiles import Profile
-from tests.outmail.relay.relays import arrived, homes, relaying, with_relay, workspace
+from tests.outmail.relay.relays import ANYWHERE, arrived, homes, relaying, with_relay, workspace
 from tests.outmail.relay.test_service import changed, tenant
 from tests.servers.pki import Pki
 
@@ -115,25 +117,26 @@ async def test_a_renewed_certificate_is_read(tenant: PracticeTenant, tmp_path: P
     assert old != new
 
 
-async def test_a_profile_that_cannot_send_keeps_its_mail(tenant: PracticeTenant, tmp_path: Path) -> None:
-    ews = Profile.model_validate(
-        {
-            "protocol": "ews",
-            "from_address": "a@practice.test",
-            "auth": {"method": "basic", "username": "a@practice.test", "password": "secret"},
-            "ews": {"url": "https://mail.practice.test/EWS/Exchange.asmx"},
-        }
-    )
+async def test_a_profile_that_cannot_send_keeps_its_mail(
+    tenant: PracticeTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = tenant.profiles()
-    both = {"profiles": {**settings.profiles, "later": ews}, "default": "later"}
+    usable = wiring.candidates
+
+    def candidates(name: str, profile: Profile, which: str | None = None) -> list[wiring.Candidate]:
+        if profile.sender_name == "Unusable":
+            raise EngineError(Refusal.SETTINGS, f"profile {name} cannot be used", "it is of no use")
+        return usable(name, profile, which)
+
+    monkeypatch.setattr(wiring, "candidates", candidates)
     paths = homes(tmp_path)
-    async with relaying(paths, settings.model_copy(update=both)) as relay:
+    async with relaying(paths, changed(settings, "practice", sender_name="Unusable"), ANYWHERE) as relay:
         await relay.hand_in()
-        route = await relay.route("later")
-        assert route.unusable.startswith("it sends through Exchange Web Services")
+        route = await relay.route("practice")
+        assert route.unusable == "it is of no use"
         assert (await relay.status()).counts.waiting == 1
         admin = await asyncio.to_thread(workspace, paths)
-        admin.save(changed(admin.settings, "later", **dict(settings.profiles["practice"])), "an admin")
+        admin.save(changed(admin.settings, "practice", sender_name="Practice Desk"), "an admin")
         await relay.ask("reload")
         await arrived(tenant, 1)
 

@@ -1,0 +1,1 @@
+"""Exchange Web Services, as the practice tenant serves them."""

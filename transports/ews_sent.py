@@ -1,0 +1,71 @@
+"""Asks Sent Items of an Exchange mailbox whether a mail that may have been taken was, by its Message-ID.
+
+Never by the Message-ID alone: programs use one again for each recipient.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from transports.base import Cause, Envelope, Failure, Scope, TransportError, Verdict
+from transports.ews_api import EwsApi
+from transports.ews_requests import FindItem, Folder, GetItem
+from transports.graph_sent import FOUND, message_id
+from transports.routes import EwsRoute
+from transports.trace import OpenStep
+
+_MAY_NOT_LOOK = frozenset({"ErrorAccessDenied", "ErrorFolderNotFound", "ErrorItemNotFound"})
+
+
+async def found_in_sent_items(
+    api: EwsApi, step: OpenStep, route: EwsRoute, copy: Folder | None, envelope: Envelope
+) -> str:
+    """What is said of a mail that had been taken; "" where it had not been, and is to be sent.
+
+    `copy` is where copies go. Raises TransportError: UNCERTAIN and CANNOT_ASK where nobody can look and the
+    mail is to be held.
+    """
+    if copy is None:
+        return _unasked(step, route, "no copy of sent mail is kept in which it could be looked for")
+    number = message_id(envelope.content)
+    if not number or not number.isprintable():
+        return _unasked(step, route, "it has no Message-ID to look for")
+    try:
+        ids = await _ids(api, step, number, copy)
+        people = await _people(api, step, ids) if ids else ()
+    except TransportError as error:
+        if error.failure.facts.get("ews_code", "") not in _MAY_NOT_LOOK:
+            raise
+        return _unasked(step, route, "whoever signed in may not look into Sent Items")
+    wanted = {one.lower() for one in envelope.recipients}
+    if any(wanted <= one for one in people):
+        return FOUND
+    if len(people) < len(ids) or not all(people):
+        return _unasked(step, route, "Exchange does not tell who got the mail of its Message-ID")
+    return ""
+
+
+async def _ids(api: EwsApi, step: OpenStep, number: str, copy: Folder) -> tuple[str, ...]:
+    found = (await api.ask(step, FindItem(number, copy))).soap
+    return found.ids if found else ()
+
+
+async def _people(api: EwsApi, step: OpenStep, ids: tuple[str, ...]) -> tuple[frozenset[str], ...]:
+    """The recipients of each; FindItem itself never tells them."""
+    found = (await api.ask(step, GetItem(ids))).soap
+    return found.people if found else ()
+
+
+def _unasked(step: OpenStep, route: EwsRoute, why: str) -> str:
+    if route.unasked == "send-again":
+        return ""
+    raise TransportError(
+        Failure(
+            step.name,
+            Scope.MESSAGE,
+            Verdict.UNCERTAIN,
+            Cause.CANNOT_ASK,
+            words=f"it may have been accepted before, and {why}",
+            facts=MappingProxyType({"why": why}),
+        )
+    )
