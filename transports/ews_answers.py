@@ -126,7 +126,14 @@ _GATEWAY = frozenset({502, 504})
 _NOT_TAKEN = frozenset({501, 503, 507, 509})
 _LOST_SIGHT = frozenset({"errortimeoutexpired", "errorproxyrequestprocessingfailed"})
 _OUTAGE_PAGE = "/ews/genericerrorpage.htm"
-_EXCHANGES = ("x-feserver", "x-beserver", "x-calculatedbetarget", "x-diaginfo", "request-id", "x-owa-version")
+_POLICY = "x-ews-policy-reason"
+"""Why Exchange Online lets nobody in (403): https://learn.microsoft.com/exchange/client-developer/
+exchange-web-services/how-to-control-access-to-ews-in-exchange."""
+
+_EXCHANGES = (
+    *("x-feserver", "x-beserver", "x-calculatedbetarget", "x-diaginfo", "request-id", "x-owa-version"),
+    _POLICY,
+)
 """Header fields by which Exchange is known, whatever the body."""
 
 _INSTEAD = {"redirect": "a redirect", "empty": "nothing", "html": "a web page", "soap": "another answer"}
@@ -149,12 +156,17 @@ def answered(reply: Reply) -> bool:
 
 
 def refusal(
-    step: StepName, reply: Reply, *, handed_over: bool = False, now: float | None = None
+    step: StepName,
+    reply: Reply,
+    *,
+    handed_over: bool = False,
+    mechanism: str = "",
+    now: float | None = None,
 ) -> TransportError:
     """The failure that an answer stands for, to be raised.
 
-    `handed_over`: it answers the request with the mail, and that went out whole. `now` is time.time(), for a
-    Retry-After that names a day.
+    `handed_over`: it answers the request with the mail, and that went out whole. `mechanism` is how the
+    request was signed in. `now` is time.time(), for a Retry-After that names a day.
     """
     answer, soap = reply.answer, reply.soap
     said = _worst(soap)
@@ -175,6 +187,8 @@ def refusal(
         "what": what if rule.cause is Cause.NOT_THE_SERVICE else "",
         "diagnostics": line(answer.headers.get("x-ms-diagnostics"), LONGEST_WORDS),
         "mechanisms": ", ".join(line(one) for one in offered(answer.headers.get("www-authenticate", ""))),
+        "mechanism": mechanism,
+        "policy_reason": line(answer.headers.get(_POLICY), LONGEST_WORDS),
         "location": _location(answer),
     }
     return TransportError(
@@ -185,7 +199,7 @@ def refusal(
             rule.cause,
             code=answer.status,
             enhanced=rule.enhanced,
-            words=harmless(_words(answer.status, said, what), LONGEST_WORDS),
+            words=harmless(_words(answer.status, said, what, facts["policy_reason"]), LONGEST_WORDS),
             facts=MappingProxyType({name: value for name, value in facts.items() if value}),
         )
     )
@@ -264,11 +278,11 @@ def _may_have_been_taken(status: int, code: str, rule: _Rule, what: str) -> bool
     return status >= 500 and status not in _NOT_TAKEN and not code
 
 
-def _words(status: int, said: Said | None, what: str) -> str:
+def _words(status: int, said: Said | None, what: str, reason: str) -> str:
     if said is not None:
         return ": ".join(part for part in (said.code, said.text) if part)
-    if not what:
-        return f"HTTP status {status}"
+    if not what or reason:
+        return f"HTTP status {status}" + (f": {reason}" if reason else "")
     return f"HTTP status {status} with {_INSTEAD.get(what, 'a text')} in place of Exchange's answer"
 
 

@@ -121,7 +121,9 @@ class EwsApi:
 
     def refused(self, step: OpenStep, reply: Reply, *, handed_over: bool = False) -> TransportError:
         """What the answer stands for, to be raised; a wish for patience is remembered for the whole route."""
-        error = ews_answers.refusal(step.name, reply, handed_over=handed_over)
+        tokens = not isinstance(self._route.login, Login)
+        how = "bearer" if tokens else str(self._scheme or "")
+        error = ews_answers.refusal(step.name, reply, handed_over=handed_over, mechanism=how)
         failure = error.failure
         busy = failure.code in {429, 503} or failure.facts.get("ews_code", "").lower() in _HEEDED
         if busy and failure.retry_after is not None:

@@ -73,7 +73,7 @@ class Backend(httpcore.AsyncNetworkBackend):
         spare = self._spare.get((server.host, port), [])
         while spare:
             stream = spare.pop()
-            if not stream.get_extra_info("is_readable"):
+            if not stream.ended:  # session tickets may lie there unread, which is no end
                 return stream
             await stream.aclose()  # it has been closed meanwhile
         return await self._stream(server, silent())
@@ -115,6 +115,11 @@ class Stream(httpcore.AsyncNetworkStream):
         self._secured = False
         self.answered = False
         """Has anything been read since the last write? An answer without that is none to this request."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the other side, or this one, has closed it."""
+        return self._reader.at_eof() or self._writer.is_closing()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """What is there, b"" at the end."""
@@ -172,7 +177,7 @@ class Stream(httpcore.AsyncNetworkStream):
     def get_extra_info(self, info: str) -> object:
         """httpcore asks whether an idle connection has been closed, or something came unasked."""
         if info == "is_readable":
-            return self._unread() or self._reader.at_eof() or self._writer.is_closing() or self._waiting()
+            return self._unread() or self.ended or self._waiting()
         if info == "ssl_object":
             return self._writer.get_extra_info("ssl_object")
         return None

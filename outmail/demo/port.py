@@ -179,6 +179,8 @@ class PracticePort(ABC, Generic[F]):
                 loop.call_later(1.0, self._accept_again, listener)
             return
         connection.setblocking(False)
+        # asyncio does so by itself for sockets that say they are TCP, which an accepted one does not.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self._connections) >= MOST_CONNECTIONS:
             with contextlib.suppress(OSError):
                 if self.security != "tls" and self.too_many:

@@ -40,6 +40,7 @@ _ALL_AT_ONCE = 256 * 1024
 """Bytes of a request that are read without a thread of their own."""
 
 _BUSY = "The server cannot service this request right now. Try again later."
+_DISABLED = "EWS is disabled for this user or tenant."
 
 
 class PracticeEws(WebServer[EwsFault]):
@@ -141,7 +142,7 @@ class PracticeEws(WebServer[EwsFault]):
             return Response(429, kind="", headers={"Retry-After": f"{math.ceil(fault.retry_after)}"})
         identity = self._sign_in.identity(request, fault)
         if fault.forbidden:
-            return Response(403, kind="")
+            return Response(403, kind="", headers={"X-EWS-Policy-Reason": _DISABLED})
         if request.method != "POST":
             return Response(405, kind="", headers={"Allow": "POST"})
         if self._busies:

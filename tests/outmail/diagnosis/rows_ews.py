@@ -50,15 +50,10 @@ def failed(
     step: StepName = StepName.SEND,
     size: int = 0,
 ) -> Failure:
-    """An answer to a request with a whole message, as the transport records it.
-
-    X-EWS-Policy-Reason stands in the fact `policy_reason`, whether or not the transport puts it there itself.
-    """
+    """An answer to a request with a whole message, as the transport records it."""
     url = f"https://{HOUSE_HOST}/EWS/Exchange.asmx"
     reply = Reply(Answer(status, headers or {}, body, url), read(body), size)
-    found = refusal(step, reply, handed_over=handed_over, now=NOW).failure
-    reason = (headers or {}).get("x-ews-policy-reason")
-    return replace(found, facts={**found.facts, "policy_reason": reason}) if reason else found
+    return refusal(step, reply, handed_over=handed_over, now=NOW).failure
 
 
 def coded(
