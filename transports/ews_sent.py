@@ -5,13 +5,11 @@ Never by the Message-ID alone: programs use one again for each recipient.
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
-from transports.base import Cause, Envelope, Failure, Scope, TransportError, Verdict
+from transports.base import Envelope, TransportError
 from transports.ews_api import EwsApi
 from transports.ews_requests import FindItem, Folder, GetItem
-from transports.graph_sent import FOUND, message_id
 from transports.routes import EwsRoute
+from transports.taken_before import FOUND, message_id, nobody_can_look
 from transports.trace import OpenStep
 
 _MAY_NOT_LOOK = frozenset({"ErrorAccessDenied", "ErrorFolderNotFound", "ErrorItemNotFound"})
@@ -26,22 +24,26 @@ async def found_in_sent_items(
     mail is to be held.
     """
     if copy is None:
-        return _unasked(step, route, "no copy of sent mail is kept in which it could be looked for")
+        return nobody_can_look(
+            step, route.unasked, "no copy of sent mail is kept in which it could be looked for"
+        )
     number = message_id(envelope.content)
     if not number or not number.isprintable():
-        return _unasked(step, route, "it has no Message-ID to look for")
+        return nobody_can_look(step, route.unasked, "it has no Message-ID to look for")
     try:
         ids = await _ids(api, step, number, copy)
         people = await _people(api, step, ids) if ids else ()
     except TransportError as error:
         if error.failure.facts.get("ews_code", "") not in _MAY_NOT_LOOK:
             raise
-        return _unasked(step, route, "whoever signed in may not look into Sent Items")
+        return nobody_can_look(step, route.unasked, "whoever signed in may not look into Sent Items")
     wanted = {one.lower() for one in envelope.recipients}
     if any(wanted <= one for one in people):
         return FOUND
     if len(people) < len(ids) or not all(people):
-        return _unasked(step, route, "Exchange does not tell who got the mail of its Message-ID")
+        return nobody_can_look(
+            step, route.unasked, "Exchange does not tell who got the mail of its Message-ID"
+        )
     return ""
 
 
@@ -54,18 +56,3 @@ async def _people(api: EwsApi, step: OpenStep, ids: tuple[str, ...]) -> tuple[fr
     """The recipients of each; FindItem itself never tells them."""
     found = (await api.ask(step, GetItem(ids))).soap
     return found.people if found else ()
-
-
-def _unasked(step: OpenStep, route: EwsRoute, why: str) -> str:
-    if route.unasked == "send-again":
-        return ""
-    raise TransportError(
-        Failure(
-            step.name,
-            Scope.MESSAGE,
-            Verdict.UNCERTAIN,
-            Cause.CANNOT_ASK,
-            words=f"it may have been accepted before, and {why}",
-            facts=MappingProxyType({"why": why}),
-        )
-    )

@@ -5,39 +5,32 @@ Never by the Message-ID alone: programs use one again for each recipient.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Literal
 
-from transports.base import Buffer, Cause, Envelope, Failure, Scope, TransportError, Verdict
+from transports.base import Envelope, TransportError
 from transports.graph_api import GraphApi
 from transports.http import Answer, NotJson
+from transports.taken_before import FOUND, Unasked, message_id, nobody_can_look
 from transports.trace import OpenStep
 
-_MESSAGE_ID = re.compile(rb"^message-id[ \t]*:\s*(<[^>\r\n]{1,900}>)", re.IGNORECASE | re.MULTILINE)
 _WHO = ("toRecipients", "ccRecipients", "bccRecipients")
 _MOST = "25"
 
-FOUND = "found in Sent Items: it had been accepted before"
 
-
-async def found_in_sent_items(
-    api: GraphApi, step: OpenStep, unasked: Literal["hold", "send-again"], envelope: Envelope
-) -> str:
+async def found_in_sent_items(api: GraphApi, step: OpenStep, unasked: Unasked, envelope: Envelope) -> str:
     """What is said of a mail that had been taken; "" where it had not been, and is to be sent.
 
     Raises TransportError: UNCERTAIN and CANNOT_ASK where nobody may look and the mail is to be held.
     """
     number = message_id(envelope.content)
     if not number:
-        return _unasked(step, unasked, "it has no Message-ID to look for")
+        return nobody_can_look(step, unasked, "it has no Message-ID to look for")
     try:
         answer = await ask_sent_items(api, step, number)
     except TransportError as error:
         if error.failure.code != 403:
             raise
-        return _unasked(step, unasked, "the app may not look into Sent Items")
+        return nobody_can_look(step, unasked, "the app may not look into Sent Items")
     wanted = {one.lower() for one in envelope.recipients}
     return FOUND if any(wanted <= people for people in _people(answer)) else ""
 
@@ -68,13 +61,6 @@ def items_of(answer: Answer) -> Iterable[Mapping[str, object]]:
             yield item
 
 
-def message_id(content: Buffer) -> str:
-    """The Message-ID with its angle brackets; "" where there is none."""
-    end = content.find(b"\r\n\r\n")
-    found = _MESSAGE_ID.search(content[: end + 2 if end >= 0 else len(content)])
-    return found[1].decode("utf-8", "replace") if found else ""
-
-
 def _people(answer: Answer) -> Iterable[set[str]]:
     """The recipients of each mail that was found, in lower case."""
     for item in items_of(answer):
@@ -87,18 +73,3 @@ def _addresses(field: object) -> Iterable[str]:
         address = inner.get("address") if isinstance(inner, dict) else None
         if isinstance(address, str):
             yield address.lower()
-
-
-def _unasked(step: OpenStep, unasked: Literal["hold", "send-again"], why: str) -> str:
-    if unasked == "send-again":
-        return ""
-    raise TransportError(
-        Failure(
-            step.name,
-            Scope.MESSAGE,
-            Verdict.UNCERTAIN,
-            Cause.CANNOT_ASK,
-            words=f"it may have been accepted before, and {why}",
-            facts=MappingProxyType({"why": why}),
-        )
-    )
