@@ -1,4 +1,4 @@
-"""What a mail is looked for by that a service may have taken, and what becomes of one that nobody can look for.
+"""What a mail is looked for by that may have been taken, and what becomes of one that nobody can look for.
 
 Graph and EWS share it; how each is asked stands beside it.
 """

@@ -30,11 +30,11 @@ def protocol(profile: Profile) -> str:
 
 
 def server(profile: Profile) -> str:
-    """The first server's address, the service's URL, or Graph's host."""
+    """The first server's address, or the host of Exchange or Graph."""
     if profile.servers:
         return profile.servers[0].address
     if profile.ews and profile.protocol == "ews":
-        return profile.ews.url
+        return profile.ews.host
     from outmail.engine import graph  # it loads the settings' model: the first frame does without
 
     return graph.endpoint(profile).removeprefix("https://")
@@ -59,6 +59,7 @@ def described(profile: Profile) -> list[tuple[str, str]]:
     )
     rows = [
         *(_of_graph(profile) if profile.protocol == "graph" else ()),
+        *(_of_ews(profile) if profile.protocol == "ews" else ()),
         ("From", sender),
         ("Reply-To", profile.reply_to or ""),
         ("Sign-in", f"{sign_in(profile)}, as {auth.username}" if auth.username else sign_in(profile)),
@@ -81,4 +82,19 @@ def _of_graph(profile: Profile) -> list[tuple[str, str]]:
     return [
         ("Cloud", CLOUD_NAMES[graph.cloud(profile)]),
         ("Answer lost", UNCERTAIN[lost] if lost != "hold" else ""),
+    ]
+
+
+def _of_ews(profile: Profile) -> list[tuple[str, str]]:
+    ews = profile.ews
+    if ews is None:
+        return []
+    from outmail.engine.draft_words import SCHEMES, UNCERTAIN
+
+    with_password = profile.auth.method == "basic" and ews.scheme != "auto"
+    return [
+        ("Connect URL", ews.url),
+        ("Scheme", SCHEMES[ews.scheme] if with_password else ""),
+        ("Copy", "of each mail in Sent Items" if ews.keep_copy else ""),
+        ("Answer lost", UNCERTAIN[ews.uncertain] if ews.uncertain != "hold" else ""),
     ]

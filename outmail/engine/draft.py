@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr, ValidationError
 
+from outmail.engine import draft_ews as ews
 from outmail.engine import draft_graph as graph
 from outmail.engine import draft_oauth as oauth
 from outmail.engine import draft_pages as at
@@ -84,7 +85,7 @@ class Draft:
             at.FAILBACK: failover.failback,
         }
         draft.texts.update({key: text for key, text in known.items() if text is not None})
-        draft.texts.update(oauth.texts_of(profile) | graph.texts_of(profile))
+        draft.texts.update(oauth.texts_of(profile) | graph.texts_of(profile) | ews.texts_of(profile))
         servers = [profile.smtp, *profile.smtp.alternates] if profile.smtp else []
         for number, server in enumerate(servers):
             draft.texts[at.server_field(number, "host")] = server.host
@@ -103,8 +104,8 @@ class Draft:
 
     def text(self, name: str) -> str:
         """The field's text as typed; else what is filled in for it, or ""."""
-        said = graph.implied(self, name) or self.texts.get(name)
-        return said or graph.filled_in(self, name) or oauth.filled_in(self, name)
+        said = graph.implied(self, name) or ews.implied(self, name) or self.texts.get(name)
+        return said or graph.filled_in(self, name) or ews.filled_in(self, name) or oauth.filled_in(self, name)
 
     def on(self, name: str) -> bool:
         """Whether a yes-or-no field says yes."""
@@ -125,6 +126,8 @@ class Draft:
                     self.texts[follower] = text
         elif name == at.USERNAME and graph.chosen(self) and self.text(at.FROM) in {"", before}:
             self.texts[at.FROM] = text
+        elif name == at.USERNAME and ews.chosen(self) and self.text(at.FROM) in {"", before}:
+            self.texts[at.FROM] = ews.address_in(text)
         elif name in {at.AUTHORITY, at.CLOUD} and text != before:
             oauth.provider_changed(self)
         elif name == at.GRAPH_CLOUD and text != before:
@@ -253,7 +256,7 @@ class Draft:
             "sender_name": self._clean(at.SENDER_NAME),
             "reply_to": self._clean(at.REPLY_TO),
             "sender_policy": self.text(at.POLICY),
-            "ews": base.ews if base else None,
+            "ews": ews.made(self),
             "graph": graph.made(self),
             "auth": self._auth(),
         }
@@ -350,7 +353,7 @@ class Draft:
 
     def pages(self) -> tuple[Page, ...]:
         """The pages in order: each protocol has its own, and a sign-in only where a person has to."""
-        own = {"smtp": {Page.PROVIDER, Page.SERVER}, "graph": {Page.GRAPH}}
+        own = {"smtp": {Page.PROVIDER, Page.SERVER}, "ews": {Page.EWS}, "graph": {Page.GRAPH}}
         hidden = set().union(
             *(pages for protocol, pages in own.items() if protocol != self.text(at.PROTOCOL))
         )
@@ -360,13 +363,24 @@ class Draft:
 
     def page_of(self, field: str) -> Page:
         """The page that a field stands on for this protocol; what none of its pages shows is reviewed."""
-        on_graph = field == at.USERNAME and graph.chosen(self)
-        page = Page.GRAPH if on_graph else at.page_of(field)
+        own = Page.GRAPH if graph.chosen(self) else Page.EWS if ews.chosen(self) else None
+        page = own if own and field == at.USERNAME else at.page_of(field)
         return page if page in self.pages() else Page.REVIEW
 
     def label(self, field: str) -> str:
         """What the field is called on that page."""
         return "Mailbox" if field == at.USERNAME and graph.chosen(self) else at.label(field)
+
+    def to_graph(self) -> None:
+        """Take Microsoft Graph in place of the EWS of Exchange Online, with all that holds there too.
+
+        Nothing happens where `offers_graph` says no.
+        """
+        ews.to_graph(self)
+
+    def offers_graph(self) -> bool:
+        """Whether mail leaves by a way that is ending, and Graph stands in its place."""
+        return bool(ews.online(self))
 
     def wants_person(self) -> bool:
         """Whether somebody has to sign in before mail can be sent."""

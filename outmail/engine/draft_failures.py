@@ -11,6 +11,7 @@ from outmail.engine.draft_pages import (
     CLIENT_ID,
     CLIENT_SECRET,
     ENDPOINT,
+    EWS_URL,
     FILES,
     FROM,
     HOST,
@@ -21,6 +22,7 @@ from outmail.engine.draft_pages import (
     PROXY_PASSWORD,
     PROXY_URL,
     REDIRECT_URL,
+    SCHEME,
     SCOPES,
     SECURITY,
     SIGN_IN_NOW,
@@ -128,6 +130,9 @@ _NOT_OF_GRAPH = {
 }
 """Where to look instead, where mail leaves through Graph: there is one address, and one way to sign in."""
 
+_NOT_OF_EWS = {HOST: EWS_URL, PORT: EWS_URL, SECURITY: EWS_URL}
+"""Where to look instead, where mail leaves through EWS: there is one URL."""
+
 
 def concerned(
     failure: Failure, server: str = "primary", method: str = "basic", protocol: str = "smtp"
@@ -144,6 +149,10 @@ def concerned(
         field = USERNAME
     if protocol == "graph":
         return _NOT_OF_GRAPH.get(field, field)
+    if protocol == "ews":
+        if field == MECHANISM:
+            return SCHEME if method == "basic" else USERNAME
+        return _NOT_OF_EWS.get(field, field)
     part = field.removeprefix("smtp.")
     if part == field or server == "primary":
         return field

@@ -71,6 +71,11 @@ def filled_in(draft: Draft, field: str) -> str:
     return Graph().uncertain if field == at.UNCERTAIN else ""
 
 
+def refused_method(draft: Draft, method: str) -> str:
+    """Why one cannot sign in to Graph so, a sentence; "" where one can."""
+    return OAUTH_ONLY if chosen(draft) and method != "oauth" else ""
+
+
 def _cloud(draft: Draft) -> str:
     return draft.texts.get(at.GRAPH_CLOUD) or draft.texts.get(at.CLOUD, "global")
 
@@ -91,7 +96,7 @@ def protocol_changed(draft: Draft) -> None:
     base = draft.base
     if base is not None and base.protocol == draft.text(at.PROTOCOL):
         draft.texts |= {f: text for f, text in oauth.texts_of(base).items() if f == at.SCOPES}
-    if chosen(draft) and draft.text(at.AUTHORITY) == "google":
+    if draft.text(at.PROTOCOL) != "smtp" and draft.text(at.AUTHORITY) == "google":
         draft.type(at.AUTHORITY, "microsoft")
 
 

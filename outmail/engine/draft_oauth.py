@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from outmail.engine import draft_ews as ews
 from outmail.engine import draft_pages as at
 from outmail.engine.oauth_defaults import Filled, defaults, refused_grant
 from outmail.engine.preset import Preset
@@ -69,7 +70,7 @@ def texts_of(profile: Profile) -> dict[str, str]:
     if oauth is None:
         return {}
     found = {field: getattr(oauth, name) or "" for field, name in _TEXTS.items()}
-    found |= {at.AUTHORITY: oauth.provider, at.CLOUD: _cloud(profile), at.GRANT: oauth.grant}
+    found |= {at.AUTHORITY: oauth.provider, at.CLOUD: profile.cloud, at.GRANT: oauth.grant}
     found[at.SCOPES] = ", ".join(oauth.scopes or ())
     found[at.SECRET_EXPIRES] = oauth.secret_expires.isoformat() if oauth.secret_expires else ""
     return {field: text for field, text in found.items() if text}
@@ -107,6 +108,7 @@ def _defaults(draft: Draft) -> Filled:
                 "protocol": draft.texts.get(at.PROTOCOL),
                 "auth": auth,
                 "graph": draft.base.graph if draft.base else None,
+                "ews": ews.place(draft),
             }
         )
     )
@@ -143,7 +145,8 @@ def asks(draft: Draft, field: str) -> bool:
     """Whether the field has a meaning for this provider and this way to sign in."""
     provider, grant = draft.text(at.AUTHORITY), draft.text(at.GRANT)
     if field == at.CLOUD:
-        return provider == "microsoft" and draft.text(at.PROTOCOL) != "graph"  # there it is Graph's own
+        of_the_service = draft.text(at.PROTOCOL) == "graph" or ews.online(draft)
+        return provider == "microsoft" and not of_the_service
     if field == at.TENANT:
         return provider == "microsoft" and grant != "managed-identity"
     if field == at.CLIENT_ID:
@@ -272,16 +275,11 @@ def _made_scopes(draft: Draft, before: OAuth | None) -> object:
     return None if scopes == split_scopes(filled_in(draft, at.SCOPES)) else scopes
 
 
-def _cloud(profile: Profile) -> str:
-    said = profile.auth.oauth.cloud if profile.auth.oauth else None
-    return said or (profile.graph.cloud if profile.graph else "global")
-
-
 def _made_cloud(draft: Draft, before: OAuth | None) -> str | None:
     implied = draft.base.graph.cloud if draft.base and draft.base.graph else "global"
     chosen = draft.text(at.CLOUD)
     unsaid = before is None or before.cloud is None
-    if draft.text(at.PROTOCOL) == "graph":
+    if draft.text(at.PROTOCOL) == "graph" or ews.online(draft):
         return before.cloud if before and before.cloud == chosen else None
     return None if chosen == implied and unsaid else chosen
 

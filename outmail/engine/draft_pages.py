@@ -17,6 +17,7 @@ class Page(StrEnum):
     PROTOCOL = "protocol"
     PROVIDER = "provider"
     SERVER = "server"
+    EWS = "ews"
     GRAPH = "graph"
     SIGN_IN = "sign-in"
     SENDER = "sender"
@@ -32,6 +33,7 @@ TITLES = {
     Page.PROTOCOL: "Protocol",
     Page.PROVIDER: "Provider",
     Page.SERVER: "Servers",
+    Page.EWS: "Exchange",
     Page.GRAPH: "Microsoft Graph",
     Page.SIGN_IN: "Authentication",
     Page.SENDER: "Sender",
@@ -51,6 +53,7 @@ PROXY, PROXY_URL, PROXY_USER, PROXY_PASSWORD = "proxy", "proxy.url", "proxy.user
 CA_FILE, FAILOVER, FAILBACK = "tls.ca_file", "failover.profile", "failover.failback"
 NAME, PROTOCOL, PROVIDER, MAILBOX = "name", "protocol", "provider", "mailbox"
 
+EWS_URL, KEEP_COPY, SCHEME, EWS_UNCERTAIN = "ews.url", "ews.keep_copy", "ews.scheme", "ews.uncertain"
 GRAPH_CLOUD, ENDPOINT, UNCERTAIN = "graph.cloud", "graph.endpoint", "graph.uncertain"
 
 OAUTH = "auth.oauth."
@@ -73,9 +76,10 @@ FIELDS: dict[Page, tuple[str, ...]] = {
     Page.PROTOCOL: (PROTOCOL,),
     Page.PROVIDER: (MAILBOX, PROVIDER),
     Page.SERVER: (HOST, SECURITY, PORT),
+    Page.EWS: (EWS_URL, KEEP_COPY, EWS_UNCERTAIN),
     Page.GRAPH: (GRAPH_CLOUD, ENDPOINT, UNCERTAIN),
     Page.SIGN_IN: (
-        *(METHOD, USERNAME, PASSWORD, INSECURE, MECHANISM),
+        *(METHOD, USERNAME, PASSWORD, INSECURE, MECHANISM, SCHEME),
         *(AUTHORITY, CLOUD, GRANT, TENANT, CLIENT_ID, CLIENT_SECRET, SECRET_EXPIRES),
         *(CERTIFICATE, SERVICE_ACCOUNT, *FILES.values(), *FOLDED),
     ),
@@ -93,6 +97,10 @@ LABELS = {
     HOST: "Server name / IP",
     SECURITY: "Protocol",
     PORT: "Port",
+    EWS_URL: "Connect URL",
+    KEEP_COPY: "Keep a copy",
+    SCHEME: "Scheme",
+    EWS_UNCERTAIN: "Answer lost",
     GRAPH_CLOUD: "Cloud",
     ENDPOINT: "Graph endpoint",
     UNCERTAIN: "Answer lost",

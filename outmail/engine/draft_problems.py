@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from outmail.engine.draft import Draft
 
 _IN_THE_CLEAR = "is off, yet {} has no TLS: switch it on knowingly, or go back and choose TLS for the server"
-_ADDRESSES = {at.AUTHORIZATION_URL, at.TOKEN_URL, at.DEVICE_URL, at.REDIRECT_URL, at.ENDPOINT}
+_ADDRESSES = {at.AUTHORIZATION_URL, at.TOKEN_URL, at.DEVICE_URL, at.REDIRECT_URL, at.ENDPOINT, at.EWS_URL}
 
 
 def problems(draft: Draft, existing: Settings) -> dict[str, str]:

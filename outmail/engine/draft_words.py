@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from outmail.engine import draft_ews as ews
 from outmail.engine import draft_graph as graph
 from outmail.engine import draft_oauth as oauth
 from outmail.engine import draft_pages as at
@@ -19,6 +20,8 @@ METHODS = {"basic": "Basic", "none": "None", "oauth": "OAuth 2"}
 PROVIDERS = {"microsoft": "Microsoft", "google": "Google", "custom": "Other"}
 CLOUD_NAMES = {name: cloud.title for name, cloud in CLOUDS.items()} | {"custom": "one of your own"}
 UNCERTAIN = {"hold": "hold the mail", "send-again": "send it again"}
+SCHEMES = {"auto": "what the server offers, NTLM first", "ntlm": "NTLM", "basic": "Basic"}
+_EWS = (at.EWS_URL, at.USERNAME, at.KEEP_COPY, at.EWS_UNCERTAIN)
 _GRAPH = (at.GRAPH_CLOUD, at.ENDPOINT, at.USERNAME, at.UNCERTAIN)
 _OAUTH = (
     *(at.AUTHORITY, at.CLOUD, at.GRANT, at.TENANT, at.USERNAME, at.ACCOUNT, at.CLIENT_ID),
@@ -39,10 +42,13 @@ def summary(draft: Draft) -> list[tuple[str, str]]:
         rows += [(at.server_field(n, "host"), _server(draft, n)) for n in range(draft.server_count())]
     if draft.text(at.PROTOCOL) == "graph":
         add(*_GRAPH)
+    if draft.text(at.PROTOCOL) == "ews":
+        add(*_EWS)
     add(at.METHOD)
     if draft.text(at.METHOD) == "basic":
-        add(at.USERNAME, at.PASSWORD, at.MECHANISM)
-        if draft.asks_insecure():
+        on_ews = draft.text(at.PROTOCOL) == "ews"
+        add(*((at.PASSWORD, at.SCHEME) if on_ews else (at.USERNAME, at.PASSWORD, at.MECHANISM)))
+        if not on_ews and draft.asks_insecure():
             add(at.INSECURE)
     if draft.text(at.METHOD) == "oauth":
         told = {name for name, _ in rows}
@@ -70,10 +76,16 @@ def _shown(draft: Draft, name: str) -> str:
         at.CLOUD: CLOUD_NAMES,
         at.GRAPH_CLOUD: CLOUD_NAMES,
         at.UNCERTAIN: UNCERTAIN,
+        at.EWS_UNCERTAIN: UNCERTAIN,
+        at.SCHEME: SCHEMES,
         at.GRANT: GRANT_NAMES,
     }
+    if name == at.KEEP_COPY:
+        return "in Sent Items" if draft.on(name) else "no"
     if name in known:
         return known[name].get(draft.text(name), draft.text(name))
+    if name == at.EWS_URL:
+        return ews.completed(draft.text(name))
     if name not in at.SECRETS:
         return draft.text(name)
     return "*** (stored)" if draft.stored(name) else "***" if draft.text(name) else ""
@@ -88,7 +100,7 @@ def notes(
     those that are saved, this one among them.
     """
     preset = preset or by_host(draft.text(at.HOST))
-    found = graph.notes(draft, profiles)
+    found = graph.notes(draft, profiles) + ews.notes(draft)
     retirement = preset.retires(draft.text(at.METHOD)) if preset else None
     if retirement:
         dates = "\n".join([retirement.title + ":", *(f"• {date}" for date in retirement.dates)])

@@ -28,7 +28,7 @@ def endpoint(profile: Profile) -> str:
 
 def cloud(profile: Profile) -> str:
     """The profile's word for its cloud."""
-    return profile.graph.cloud if profile.graph else "global"
+    return profile.cloud
 
 
 def address(profile: Profile) -> str:

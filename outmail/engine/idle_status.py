@@ -37,7 +37,7 @@ def where(profile: Profile) -> str:
     if profile.servers:
         return profile.servers[0].address
     if profile.protocol == "ews":
-        return profile.ews.url if profile.ews else ""
+        return profile.ews.host if profile.ews else ""
     from outmail.engine import graph  # the settings' model: whoever has no profile does without
 
     return graph.address(profile)

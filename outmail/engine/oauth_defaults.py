@@ -111,9 +111,7 @@ def defaults(profile: Profile) -> Filled:
 
 def cloud_of(profile: Profile) -> Cloud | None:
     """Microsoft's cloud that the profile lives in; None for one of the admin's own."""
-    oauth = profile.auth.oauth
-    name = (oauth.cloud if oauth else None) or (profile.graph.cloud if profile.graph else "global")
-    return CLOUDS.get(name)
+    return CLOUDS.get(profile.cloud)
 
 
 def _tenant_for(profile: Profile, oauth: OAuth) -> str:
@@ -128,7 +126,7 @@ def of_another(profile: Profile) -> bool:
 
 
 def _microsoft_scopes(profile: Profile, oauth: OAuth, cloud: Cloud) -> tuple[str, ...]:
-    resource = cloud.graph if profile.protocol == "graph" else cloud.exchange
+    resource = _resource(profile, cloud)
     if oauth.grant in APP_ONLY:
         return (f"{resource}/.default",)
     if profile.protocol == "graph":
@@ -136,6 +134,16 @@ def _microsoft_scopes(profile: Profile, oauth: OAuth, cloud: Cloud) -> tuple[str
         return (f"{resource}/{drafts}", f"{resource}/{_graph_right(profile, oauth)}", "offline_access")
     right = "EWS.AccessAsUser.All" if profile.protocol == "ews" else "SMTP.Send"
     return (f"{resource}/{right}", "offline_access")
+
+
+def _resource(profile: Profile, cloud: Cloud) -> str:
+    """What a token is for. A server of one's own is one under its own URL, once hybrid modern authentication
+    is set up: "https://mail.example.org" is then a service principal name of Exchange in Entra.
+    """
+    if profile.protocol == "graph":
+        return cloud.graph
+    own = profile.protocol == "ews" and profile.ews is not None and not profile.ews.online
+    return f"https://{profile.ews.host}" if own and profile.ews else cloud.exchange
 
 
 def _graph_right(profile: Profile, oauth: OAuth) -> str:
@@ -161,6 +169,8 @@ def wanted_scopes(profile: Profile, given: list[str]) -> tuple[str, ...]:
             continue  # Google refuses it: access_type=offline says the same
         if oauth.provider == "microsoft" and cloud and scope.startswith("Mail."):
             scope = f"{cloud.graph}/{scope}"  # noqa: PLW2901 - bare names mean Graph
+        if oauth.provider == "microsoft" and cloud and profile.protocol == "ews" and scope.startswith("EWS."):
+            scope = f"{_resource(profile, cloud)}/{scope}"  # noqa: PLW2901 - Graph has no such right
         if scope not in found:
             found.append(scope)
     return tuple(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,22 @@ class Retirement:
     method: str = "basic"  # the auth.method it concerns
     docs: str = ""
 
+
+EWS_ONLINE_ENDS = date(2027, 4, 1)
+"""The day from which Exchange Online has no EWS, in the worldwide cloud."""
+
+EWS_ONLINE = Retirement(
+    title="Microsoft is ending EWS in Exchange Online",
+    text="Microsoft Graph takes its place there.",
+    dates=(
+        "since 2026-10-01: blocked by default",
+        "until the end: for apps that an admin allowed",
+        "2027-04-01: off for all, no exceptions",
+    ),
+    method="",  # however one signs in
+)
+"""By the Exchange team's announcement of February 2026. For the other clouds it names no dates of their own,
+as far as could be found."""
 
 M365_BASIC = Retirement(
     title="Basic authentication with Microsoft 365 is being switched off",

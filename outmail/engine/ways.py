@@ -34,7 +34,7 @@ from transports.trace import Trace
 class Ways:
     """The servers of one profile and of its failover profile, ready to be connected to.
 
-    Raises EngineError where this version cannot use the profile. A failover profile that it cannot use
+    Raises EngineError where the profile cannot be used. A failover profile that cannot be used
     is left out, and `warning` says so.
     """
 

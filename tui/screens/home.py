@@ -7,18 +7,20 @@ import importlib
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
 from store.vault import SettingsChanged
+from tui import ending_words as ends
 from tui import home_table as table
 from tui import relay_words
 from tui import settings as shown
 from tui import sign_in_words as words
 from tui.desk import Desk
 from tui.helm import RelayTold, SettingsSaved, Watching
+from tui.home_keys import KEYS
 from tui.said import Expected, Trouble, trouble
 from tui.screens.conflict import ConflictDialog
 from tui.screens.delivery import Guard, may_edit, offer_resume, pause_or_resume, reconnect
@@ -46,38 +48,7 @@ class HomeScreen(Frame[None]):
 
     CSS_PATH = "home.tcss"
     AT_HOME = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "enter,c",
-            "check",
-            "Check",
-            id="home.check",
-            tooltip="Check the connection, step by step",
-            priority=True,
-        ),
-        Binding("i", "sign_in", "Sign in", id="home.sign_in", tooltip="Sign the profile in with OAuth"),
-        Binding(
-            "o", "sign_out", "Sign out", id="home.sign_out", tooltip="Forget its tokens; you are asked first"
-        ),
-        Binding("s", "sample", "Sample mail", id="home.sample", tooltip="Send a sample mail to an address"),
-        Binding("n", "new", "New", id="home.new", tooltip="Set up another profile"),
-        Binding("e", "edit", "Edit", id="home.edit", tooltip="Change the selected profile"),
-        Binding("d", "default", "Default", id="home.default", tooltip="Use it wherever no profile is named"),
-        Binding("r", "remove", "Remove", id="home.remove", tooltip="Remove it; you are asked first"),
-        Binding(
-            "p",
-            "pause",
-            "Pause",
-            id="home.pause",
-            tooltip="Pause delivery, or resume it; mail is still accepted",
-        ),
-        Binding("R", "reconnect", "Reconnect", id="home.reconnect", tooltip="Back to the primary server"),
-        Binding("u", "queue", "Queue", id="home.queue", tooltip="The mail that waits, and for what"),
-        Binding("h", "history", "History", id="home.history", tooltip="Mails sent, and settings changed"),
-        Binding("f", "faults", "Faults", id="home.faults", tooltip="Break and mend the practice servers"),
-        Binding("f5", "reload", "Reload", show=False, id="home.reload", tooltip="Read the settings anew"),
-        Binding("q", "app.quit", "Quit", id="home.quit", tooltip="Leave the program"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -139,6 +110,7 @@ class HomeScreen(Frame[None]):
         self.query_one("#full").display = bool(profiles)
         self.query_one("#empty").display = not profiles
         self._show_rows()
+        self._tell_attention()
         if profiles:
             self.query_one(Rows).focus()
         self._tell_about()
@@ -168,9 +140,14 @@ class HomeScreen(Frame[None]):
         with_oauth = {n: p for n, p in self._settings.profiles.items() if p.auth.method == "oauth"}
         tokens = await asyncio.to_thread(lambda: self._desk.workspace.tokens)
         self._signed_in = {n: await asyncio.to_thread(tokens.state, p) for n, p in with_oauth.items()}
-        found = [line for name, state in self._signed_in.items() for line in words.warnings(name, state)]
-        self.query_one("#attention", BannerLine).tell(words.banner(found))
         self.refresh_profiles(look=False)
+
+    def _tell_attention(self) -> None:
+        """Who has to sign in, and what is ending."""
+        profiles, now = self._settings.profiles, self._desk.now()
+        found = [w for n, state in self._signed_in.items() if n in profiles for w in words.warnings(n, state)]
+        found += [w for n, profile in profiles.items() for w in ends.warnings(n, profile, now)]
+        self.query_one("#attention", BannerLine).tell(words.banner(found))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Another profile is selected."""
@@ -200,6 +177,7 @@ class HomeScreen(Frame[None]):
             counts = relay.counts.by_profile.get(name)
             rows += relay_words.about(relay.route(name), relay.pause, counts, self._desk.now())
         rows += shown.described(profile)
+        rows += ends.rows(profile, self._desk.now())
         if name in self._signed_in:
             rows += words.rows(self._signed_in[name])
         checked = self._desk.checks.get(name)
@@ -216,6 +194,8 @@ class HomeScreen(Frame[None]):
         if action == "sign_in":
             chosen = self._settings.profiles.get(self._chosen or "")
             return chosen is not None and chosen.auth.method == "oauth"
+        if action == "graph":
+            return ends.offers_graph(self._settings.profiles.get(self._chosen or ""))
         if action == "sign_out":
             state = self._signed_in.get(self._chosen or "")
             return state is not None and state.signed_in_at is not None
@@ -274,10 +254,15 @@ class HomeScreen(Frame[None]):
         if self._chosen:
             self._wizard(self._chosen)
 
-    def _wizard(self, name: str | None) -> None:
-        self.run_worker(self._open_wizard(name), group="wizard", exclusive=True)
+    def action_graph(self) -> None:
+        """The wizard, with Microsoft Graph in place of EWS; nothing is saved before its end."""
+        if self._chosen:
+            self._wizard(self._chosen, to_graph=True)
 
-    async def _open_wizard(self, name: str | None) -> None:
+    def _wizard(self, name: str | None, *, to_graph: bool = False) -> None:
+        self.run_worker(self._open_wizard(name, to_graph=to_graph), group="wizard", exclusive=True)
+
+    async def _open_wizard(self, name: str | None, *, to_graph: bool) -> None:
         # Somebody else may have saved since: the wizard shall begin with what is on disk.
         if not await self._read_anew():
             return
@@ -288,7 +273,8 @@ class HomeScreen(Frame[None]):
         from tui.screens.wizard.screen import WizardScreen
 
         if name is None or name in self._settings.profiles:
-            wizard = WizardScreen(self._desk.workspace, name, self._desk.engine, self._desk.demo)
+            desk = self._desk
+            wizard = WizardScreen(desk.workspace, name, desk.engine, desk.demo, to_graph=to_graph)
             saved = await self.app.push_screen_wait(wizard)
             self._wizard_done(saved)
             if guard is Guard.PAUSED and not saved:

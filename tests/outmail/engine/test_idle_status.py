@@ -1,4 +1,4 @@
-"""Where each profile's mail goes first, told without a relay: server, URL, or Graph's host and mailbox."""
+"""Where each profile's mail goes first, told without a relay: a server, Exchange's host, Graph's host and mailbox."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def profile(**fields: object) -> Profile:
     ("fields", "words"),
     [
         ({"protocol": "smtp", "smtp": {"host": "a.example.org", "security": "tls"}}, "a.example.org:465"),
-        ({"protocol": "ews", "ews": {"url": "https://a.example.org/EWS"}}, "https://a.example.org/EWS"),
+        ({"protocol": "ews", "ews": {"url": "https://a.example.org/EWS"}}, "a.example.org"),
+        ({"protocol": "ews", "ews": {"url": "127.0.0.1:8443"}}, "127.0.0.1:8443"),
         ({"protocol": "graph"}, "graph.microsoft.com/desk@example.org"),
         (
             {"protocol": "graph", "graph": {"cloud": "china"}},

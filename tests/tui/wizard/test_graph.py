@@ -206,14 +206,6 @@ async def test_a_line_of_the_review_leads_to_graphs_page_and_back() -> None:
     assert workspace.settings.profiles["desk"] == desk(uncertain="hold")
 
 
-async def test_ews_is_still_for_a_later_version() -> None:
-    async with at_the_wizard(FakeWorkspace()) as admin:
-        for _ in range(3):
-            await admin.press("right")
-            assert admin.field("protocol").value != "ews"
-        assert "Not in this version" in admin.words()
-
-
 async def test_the_home_screen_shows_where_it_goes() -> None:
     async with opened(FakeWorkspace(settings()), size=LARGE) as home:
         await home.see("desk", "Graph", "graph.microsoft.us", "OAuth", "US government (GCC High)")

@@ -53,7 +53,7 @@ async def test_empty(page: Page, size: tuple[int, int], svg: SnapshotAssertion) 
         assert await picture(admin) == svg
 
 
-@pytest.mark.parametrize("page", [p for p in Page if p not in {Page.CHECK, Page.GRAPH}])
+@pytest.mark.parametrize("page", [p for p in Page if p not in {Page.CHECK, Page.EWS, Page.GRAPH}])
 async def test_filled(page: Page, size: tuple[int, int], svg: SnapshotAssertion) -> None:
     async with at_the_wizard(FakeWorkspace(two_profiles()), "support", size) as admin:
         await admin.wizard.show_page(page)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from outmail.engine import draft_ews as ews
 from outmail.engine import draft_graph as graph
 from outmail.engine import draft_oauth as oauth
 from outmail.engine import draft_pages as at
@@ -24,6 +25,11 @@ _MECHANISMS = (
     Option("login", "LOGIN"),
     Option("cram-md5", "CRAM-MD5"),
 )
+_SCHEMES = (
+    Option("auto", "auto"),
+    Option("ntlm", "NTLM"),
+    Option("basic", "Basic"),
+)
 _METHODS = {"basic": "Basic", "none": "None", "oauth": "OAuth 2"}
 _CLOUDS = {"global": "Worldwide", "us-gov": "GCC High", "us-dod": "DoD", "china": "China", "custom": "Own"}
 _GRANTS = {
@@ -34,7 +40,7 @@ _GRANTS = {
     "managed-identity": ("Managed identity", "Nobody signs in: this virtual machine on Azure has a right."),
 }
 _FOLD = "oauth-folded"
-_BASIC = (at.USERNAME, at.PASSWORD, at.INSECURE, at.MECHANISM)
+_BASIC = (at.USERNAME, at.PASSWORD, at.INSECURE, at.MECHANISM, at.SCHEME)
 _KEY_PAIR = at.FILES[at.CERTIFICATE]
 _HINTS = {
     at.CLIENT_ID: "The app registration's Application (client) ID.",
@@ -55,9 +61,14 @@ class AuthenticationPage(WizardPage):
     heading = "Does the server require authentication?"
 
     def compose(self) -> ComposeResult:
-        if graph.chosen(self.draft):
+        if self._to_mailbox:
             self.heading = "How does it sign in to the mailbox?"
         yield from super().compose()
+
+    @property
+    def _to_mailbox(self) -> bool:
+        """Whether the mailbox has its place on the page of its own protocol."""
+        return graph.chosen(self.draft) or ews.chosen(self.draft)
 
     def content(self) -> ComposeResult:
         self._unfolded = False
@@ -66,12 +77,11 @@ class AuthenticationPage(WizardPage):
         yield from self._oauth() if self._method == "oauth" else self._basic()
 
     def _methods(self) -> Field:
-        """What Graph does not take is there too, with the reason."""
-        why = graph.OAUTH_ONLY if graph.chosen(self.draft) else ""
-        options = [
-            Option(value, title, why_not="" if value == "oauth" else why) for value, title in _METHODS.items()
-        ]
-        return Field.choice(at.METHOD, "Authentication", self._method, options, hint=why)
+        """What the service does not take is there too, with the reason."""
+        why = {m: graph.refused_method(self.draft, m) or ews.refused_method(self.draft, m) for m in _METHODS}
+        options = [Option(value, title, why_not=why[value]) for value, title in _METHODS.items()]
+        hint = " ".join(dict.fromkeys(reason for reason in why.values() if reason))
+        return Field.choice(at.METHOD, "Authentication", self._method, options, hint=hint)
 
     def _basic(self) -> Iterable[Field]:
         draft, preset = self.draft, self.session.preset
@@ -84,10 +94,16 @@ class AuthenticationPage(WizardPage):
             hint="insecure_allow_password_without_tls: send it unencrypted.",
         )
         yield Field.choice(at.MECHANISM, at.label(at.MECHANISM), draft.text(at.MECHANISM), _MECHANISMS)
+        yield Field.choice(
+            at.SCHEME,
+            at.label(at.SCHEME),
+            draft.text(at.SCHEME),
+            _SCHEMES,
+            hint="How the password is sent; auto: NTLM where the server offers it, else Basic.",
+        )
 
     def _oauth(self) -> Iterable[Field]:
-        draft = self.draft
-        no_google = graph.NO_GOOGLE if graph.chosen(draft) else ""
+        draft, no_google = self.draft, self._no_google()
         providers = [
             Option(value, title, why_not=no_google if value == "google" else "")
             for value, title in PROVIDERS.items()
@@ -158,8 +174,10 @@ class AuthenticationPage(WizardPage):
         if key == at.METHOD:
             return True
         method = self.draft.text(at.METHOD)
-        if key == at.USERNAME and graph.chosen(self.draft):
-            return False  # the mailbox has its place on Graph's own page
+        if key == at.USERNAME and self._to_mailbox:
+            return False
+        if key in {at.INSECURE, at.MECHANISM, at.SCHEME} and (key == at.SCHEME) != ews.chosen(self.draft):
+            return False
         if method != "oauth":
             return method == "basic" and (key != at.INSECURE or self.draft.asks_insecure())
         if key == _FOLD:
@@ -193,10 +211,15 @@ class AuthenticationPage(WizardPage):
         if not field.has_focus_within:
             return ""
         if field.key == at.AUTHORITY:
-            return graph.NO_GOOGLE if graph.chosen(self.draft) else ""
+            return self._no_google()
         if field.key == at.CLOUD:
             return CLOUD_NAMES[self.draft.text(at.CLOUD)]
         return _HINTS.get(field.key, "")
+
+    def _no_google(self) -> str:
+        return (
+            graph.NO_GOOGLE if graph.chosen(self.draft) else ews.NO_GOOGLE if ews.chosen(self.draft) else ""
+        )
 
     def _about_ways(self) -> str:
         provider, protocol = self.draft.text(at.AUTHORITY), self.draft.text(at.PROTOCOL)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from textual.app import ComposeResult
 
 from outmail.engine import draft_pages as at
-from outmail.engine.draft_pages import Page
+from outmail.engine.draft_ews import CARRIED
+from outmail.engine.draft_pages import Note, Page
 from outmail.engine.oauth_defaults import CLOUDS
 from tui.screens.wizard.page import WizardPage
 from tui.widgets.field import Field, Option
@@ -50,6 +51,10 @@ class GraphPage(WizardPage):
         for field in self.query(Field):
             if field.key in _HINTS:
                 field.set_hint(_HINTS[field.key] if field.has_focus_within else "")
+
+    def notes(self) -> list[Note]:
+        carried = [Note(self.page, CARRIED)] if self.session.from_ews else []
+        return [*carried, *super().notes()]
 
     def on_descendant_focus(self) -> None:
         """The hint goes with the focus."""

@@ -166,6 +166,10 @@ class WizardPage(VerticalScroll, can_focus=False, inherit_bindings=False):
         here = pages.index(self.page)
         return f"Next: {at.TITLES[pages[here + 1]]}" if here + 1 < len(pages) else "Save"
 
+    def keys_to_graph(self) -> list[tuple[str, str]]:
+        """The key that takes Microsoft Graph in place of what is ending, where that is."""
+        return [("ctrl+o", "Graph instead")] if self.draft.offers_graph() else []
+
     def other_keys(self) -> list[tuple[str, str]]:
         """Keys that only this page has, with a word for each."""
         return []

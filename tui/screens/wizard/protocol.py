@@ -1,4 +1,4 @@
-"""The wizard's first page: by which protocol mail leaves; this version knows SMTP and Microsoft Graph."""
+"""The wizard's first page: by which protocol mail leaves."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from outmail.engine import draft_pages as at
 from outmail.engine.draft_pages import Page
 from tui.screens.wizard.page import WizardPage
 from tui.widgets.field import Field, Option
-
-_NOT_YET = "Not in this version: it sends by SMTP and through Microsoft Graph."
 
 
 class ProtocolPage(WizardPage):
@@ -25,7 +23,11 @@ class ProtocolPage(WizardPage):
             Option(
                 "smtp", "SMTP / SMTPS", "A mail server or a provider's submission port: almost always right."
             ),
-            Option("ews", "Exchange Web Services (EWS)", why_not="" if chosen == "ews" else _NOT_YET),
+            Option(
+                "ews",
+                "Exchange Web Services (EWS)",
+                "An Exchange Server of your own, over HTTPS. In Exchange Online it ends on 2027-04-01.",
+            ),
             Option(
                 "graph", "Microsoft Graph", "Microsoft 365 over HTTPS: signs in with OAuth, needs no SMTP."
             ),

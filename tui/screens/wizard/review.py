@@ -62,7 +62,7 @@ class ReviewPage(WizardPage):
         return True
 
     def other_keys(self) -> list[tuple[str, str]]:
-        keys = [("ctrl+s", "Save now")]
+        keys = [*self.keys_to_graph(), ("ctrl+s", "Save now")]
         return [("ctrl+g", "Go and correct"), *keys] if self.session.problems() else keys
 
 

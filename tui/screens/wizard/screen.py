@@ -18,6 +18,7 @@ from tui.helm import SettingsSaved
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.frame import Frame
 from tui.screens.wizard.authentication import AuthenticationPage
+from tui.screens.wizard.ews import EwsPage
 from tui.screens.wizard.graph import GraphPage
 from tui.screens.wizard.live_check import LiveCheckPage
 from tui.screens.wizard.page import WizardPage
@@ -39,6 +40,7 @@ _PAGES: tuple[type[WizardPage], ...] = (
     ProtocolPage,
     ProviderPage,
     ServersPage,
+    EwsPage,
     GraphPage,
     AuthenticationPage,
     SenderPage,
@@ -49,7 +51,7 @@ _PAGES: tuple[type[WizardPage], ...] = (
     SampleMailPage,
     SavePage,
 )
-_ACTIONS = frozenset({"next", "back", "step", "show", "go", "again", "save", "leave", "pair"})
+_ACTIONS = frozenset({"next", "back", "step", "show", "go", "again", "save", "leave", "pair", "graph"})
 _CAN_SAVE = (Page.REVIEW, Page.SIGNED_IN, Page.CHECK, Page.SAMPLE, Page.SAVE)
 
 
@@ -79,6 +81,13 @@ class WizardScreen(Frame[str | None]):
             priority=True,
             tooltip="For app-only sign-in by certificate",
         ),
+        Binding(
+            "ctrl+o",
+            "graph",
+            "Graph instead",
+            id="wizard.graph",
+            tooltip="Microsoft Graph in place of Exchange Online's EWS, which ends",
+        ),
         Binding("ctrl+s", "save", "Save", id="wizard.save", tooltip="Save now; from the review on"),
         Binding(
             "escape", "leave", "Leave", id="wizard.leave", tooltip="Cancel what runs, or leave the wizard"
@@ -91,12 +100,17 @@ class WizardScreen(Frame[str | None]):
         name: str | None = None,
         engine: Engine | None = None,
         demo: DemoSession | None = None,
+        *,
+        to_graph: bool = False,
     ) -> None:
         super().__init__()
         self.session = Session.begin(workspace, name)
         self.session.engine = engine or RealEngine()
         self.session.demo = demo
         self.editing = name
+        self._first = Page.REVIEW if name else Page.PROTOCOL
+        if to_graph and self.session.to_graph():
+            self._first = Page.GRAPH
         self._back_to: Page | None = None
         self.turning = True  # between two pages keys have nothing to act upon
 
@@ -123,7 +137,7 @@ class WizardScreen(Frame[str | None]):
 
     async def on_mount(self) -> None:
         """A new profile begins at the beginning; a saved one is shown whole, each line a way in."""
-        await self.show_page(Page.REVIEW if self.editing else Page.PROTOCOL)
+        await self.show_page(self._first)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """No key of the wizard acts while a page is being turned."""
@@ -250,6 +264,16 @@ class WizardScreen(Frame[str | None]):
         """Make a key pair, where the profile signs in with one."""
         if isinstance(self.page, AuthenticationPage):
             self.page.make_key_pair()
+
+    async def action_graph(self) -> None:
+        """Microsoft Graph in place of EWS, where the page offers it; nothing is saved yet."""
+        page = self.page
+        if page.page not in {Page.EWS, Page.REVIEW}:
+            return
+        page.collect()
+        if self.session.to_graph():
+            self._back_to = None
+            await self.show_page(Page.GRAPH)
 
     def action_again(self) -> None:
         """Run the live check again."""

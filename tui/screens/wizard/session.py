@@ -42,6 +42,7 @@ class Session:
     saved: bool = False
     own_tokens: Tokens = field(default_factory=lambda: Tokens(MemoryShelf()))
     """The sign-in of a profile that is not saved yet; saving moves it into the vault."""
+    from_ews: bool = False  # whether Graph was taken in place of EWS here
     news: list[Note] = field(default_factory=list)  # what somebody else changed meanwhile
 
     @classmethod
@@ -63,6 +64,14 @@ class Session:
     def preset(self) -> Preset | None:
         """The chosen provider's preset; None for a server nobody knows."""
         return by_id(self.draft.text(PROVIDER))
+
+    def to_graph(self) -> bool:
+        """Take Graph in place of Exchange Online's EWS; False where there is nothing to replace."""
+        if not self.draft.offers_graph():
+            return False
+        self.draft.to_graph()
+        self.from_ews = True
+        return True
 
     @property
     def typed(self) -> bool:
