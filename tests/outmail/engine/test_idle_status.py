@@ -1,4 +1,4 @@
-"""Where each profile's mail goes first, told without a relay: a server, Exchange's host, Graph's host and mailbox."""
+"""Where each profile's mail goes first, without a relay: a server, Exchange's host, Graph's host and mailbox."""
 
 from __future__ import annotations
 
