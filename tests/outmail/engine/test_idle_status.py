@@ -1,4 +1,4 @@
-"""Where each profile's mail goes first, without a relay: a server, Exchange's host, Graph's host and mailbox."""
+"""Where the mail of each profile goes first, told without a relay."""
 
 from __future__ import annotations
 
