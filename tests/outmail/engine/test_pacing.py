@@ -55,7 +55,11 @@ def test_every_id_of_the_table_is_a_preset() -> None:
 
 def test_by_protocol() -> None:
     graph = Profile(protocol="graph", from_address="a@example.org", graph=Graph())
-    ews = Profile(protocol="ews", from_address="a@example.org", ews=Ews(url="https://mail.example.org/EWS/Exchange.asmx"))
+    ews = Profile(
+        protocol="ews",
+        from_address="a@example.org",
+        ews=Ews(url="https://mail.example.org/EWS/Exchange.asmx"),
+    )
     assert pacing_of(graph) == Pacing(4)
     assert pacing_of(ews) == Pacing(10)
 
