@@ -137,10 +137,10 @@ class EwsTransport:
             if envelope.again:
                 found = await found_in_sent_items(self._api, step, self._route, self._copy, envelope)
                 if found:
-                    return _receipt(people, found)
+                    return _receipt(envelope, found)
             reply = await self._api.ask(step, CreateItem(mime, self._copy), harmless=self._own)
             step.detail = f"{ACCEPTED}; whether it is delivered Exchange does not say"
-            return _receipt(people, ACCEPTED, reply)
+            return _receipt(envelope, ACCEPTED, reply)
 
     async def close(self) -> None:
         """Hang up."""
@@ -217,10 +217,10 @@ def _refuse_without_right(step: OpenStep, claims: Mapping[str, str]) -> None:
         )
 
 
-def _receipt(people: Sequence[str], said: str, reply: Reply | None = None) -> Receipt:
+def _receipt(envelope: Envelope, said: str, reply: Reply | None = None) -> Receipt:
     number = reply.answer.headers.get("request-id") if reply is not None else None
     told = f"{said} ({number})" if number else said
-    return Receipt(told, tuple(Outcome(one, told) for one in people), number)
+    return Receipt(told, tuple(Outcome(one, told) for one in dict.fromkeys(envelope.recipients)), number)
 
 
 def _product(version: str) -> str:

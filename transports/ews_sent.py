@@ -8,6 +8,7 @@ from __future__ import annotations
 from transports.base import Envelope, TransportError
 from transports.ews_api import EwsApi
 from transports.ews_requests import FindItem, Folder, GetItem
+from transports.mime_addresses import key
 from transports.routes import EwsRoute
 from transports.taken_before import FOUND, message_id, nobody_can_look
 from transports.trace import OpenStep
@@ -37,8 +38,8 @@ async def found_in_sent_items(
         if error.failure.facts.get("ews_code", "") not in _MAY_NOT_LOOK:
             raise
         return nobody_can_look(step, route.unasked, "whoever signed in may not look into Sent Items")
-    wanted = {one.lower() for one in envelope.recipients}
-    if any(wanted <= one for one in people):
+    wanted = {key(one) for one in envelope.recipients}
+    if any(wanted <= {key(one) for one in mail} for mail in people):
         return FOUND
     if len(people) < len(ids) or not all(people):
         return nobody_can_look(

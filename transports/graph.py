@@ -124,17 +124,17 @@ class GraphTransport:
             if envelope.again:
                 found = await found_in_sent_items(self._api, step, self._route.unasked, envelope)
                 if found:
-                    return _receipt(people, found)
+                    return _receipt(envelope, found)
             if isinstance(made, bytes):
                 answer = await self._api.ask(
                     step, "POST", "/sendMail", kind=MIME, body=base64.b64encode(made), hands_over=True
                 )
                 step.detail = f"{ACCEPTED}; whether it is delivered Graph does not say"
-                return _receipt(people, ACCEPTED, answer)
+                return _receipt(envelope, ACCEPTED, answer)
             answer = await send_draft(self._api, step, made)
             without = f", without {', '.join(made.lost)}" if made.lost else ""
             step.detail = f"{ACCEPTED} in parts{without}; whether it is delivered Graph does not say"
-            return _receipt(people, f"{ACCEPTED} in parts{without}", answer)
+            return _receipt(envelope, f"{ACCEPTED} in parts{without}", answer)
 
     async def _made(self, content: Buffer, people: Sequence[str]) -> bytes | Draft:
         """The message as it goes: as it is, for these people; or, where it is too large, as a draft."""
@@ -182,10 +182,10 @@ def address_of(endpoint: str) -> str:
     return f"{f'[{host}]' if ':' in host else host}:{parts.port or 443}"
 
 
-def _receipt(people: Sequence[str], said: str, answer: Answer | None = None) -> Receipt:
+def _receipt(envelope: Envelope, said: str, answer: Answer | None = None) -> Receipt:
     number = answer.headers.get("request-id") if answer is not None else None
     told = f"{said} ({number})" if number else said
-    return Receipt(told, tuple(Outcome(one, told) for one in people), number)
+    return Receipt(told, tuple(Outcome(one, told) for one in dict.fromkeys(envelope.recipients)), number)
 
 
 def _takes_from_here(failure: Failure) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from transports.base import Envelope, TransportError
 from transports.graph_api import GraphApi
 from transports.http import Answer, NotJson
+from transports.mime_addresses import key
 from transports.taken_before import FOUND, Unasked, message_id, nobody_can_look
 from transports.trace import OpenStep
 
@@ -31,7 +32,7 @@ async def found_in_sent_items(api: GraphApi, step: OpenStep, unasked: Unasked, e
         if error.failure.code != 403:
             raise
         return nobody_can_look(step, unasked, "the app may not look into Sent Items")
-    wanted = {one.lower() for one in envelope.recipients}
+    wanted = {key(one) for one in envelope.recipients}
     return FOUND if any(wanted <= people for people in _people(answer)) else ""
 
 
@@ -62,7 +63,7 @@ def items_of(answer: Answer) -> Iterable[Mapping[str, object]]:
 
 
 def _people(answer: Answer) -> Iterable[set[str]]:
-    """The recipients of each mail that was found, in lower case."""
+    """The recipients of each mail that was found, each address in one spelling."""
     for item in items_of(answer):
         yield {address for field in _WHO for address in _addresses(item.get(field))}
 
@@ -72,4 +73,4 @@ def _addresses(field: object) -> Iterable[str]:
         inner = one.get("emailAddress") if isinstance(one, dict) else None
         address = inner.get("address") if isinstance(inner, dict) else None
         if isinstance(address, str):
-            yield address.lower()
+            yield key(address)

@@ -117,12 +117,14 @@ class TransportContract:
         content = messages.named(name, token, author=self.author)
         sent = Envelope(self.sender, messages.addressed(name), content)
         try:
-            await way.send(sent, Watcher().trace)
+            receipt = await way.send(sent, Watcher().trace)
         except TransportError as error:
             # Only where the server says that it knows no such addresses (RFC 6531).
             if (error.failure.cause, name) != (Cause.SMTPUTF8_NOT_OFFERED, "SMTPUTF8 addresses"):
                 raise
             return
+        # The queue knows its recipients by these very addresses.
+        assert [(o.recipient, o.failure) for o in receipt.outcomes] == [(r, None) for r in sent.recipients]
         got = await self.arrived(token)
         expected = with_final_newline(content) if self.lines_end else content
         if not content.endswith(b"\r\n\r\n") and b"\r\n\r\n" not in content:

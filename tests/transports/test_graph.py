@@ -162,6 +162,16 @@ async def test_a_lost_answer_is_uncertain_and_settled_by_looking(
     assert len(tenant.graph.messages) == 1, "it was not sent a second time"
 
 
+async def test_an_international_domain_is_found_again_in_either_spelling(tenant: PracticeTenant) -> None:
+    async with opened(await route(tenant)) as way:
+        await way.send(envelope("one", "info@bücher.example.org"), Watcher().trace)
+        for spelling in ("info@bücher.example.org", "Info@xn--bcher-kva.example.org"):
+            receipt = await way.send(envelope("one", spelling, again=True), Watcher().trace)
+            assert "found in Sent Items" in receipt.answer
+            assert [one.recipient for one in receipt.outcomes] == [spelling]
+    assert len(tenant.graph.messages) == 1
+
+
 async def test_what_is_not_in_sent_items_is_sent(tenant: PracticeTenant) -> None:
     async with opened(await route(tenant)) as way:
         await way.send(envelope("one", "a@example.org"), Watcher().trace)

@@ -385,28 +385,3 @@ async def test_a_mail_that_is_cut_off_after_it_was_handed_over_is_uncertain(
     monkeypatch.setattr(world.servers[ONE], "send", send)
     attempt = await world.route.send(MAIL)
     assert (attempt.place, actions(attempt)) == (ONE, [Action.HOLD, Action.HOLD])
-
-
-async def test_a_mail_that_one_way_cannot_carry_moves_no_other_mail() -> None:
-    world = World()
-    world.servers[ONE].says = [failure(Scope.MESSAGE, Verdict.REJECT, cause=Cause.CONTENT_UNFIT)]
-    attempt = await world.route.send(MAIL)
-    assert (attempt.place, actions(attempt)) == (THREE, [None, None])
-    assert not world.route.standing.away
-    await world.route.send(MAIL)
-    assert world.took == (1, 0, 1)
-
-
-async def test_who_may_have_it_already_is_told_that_it_comes_again() -> None:
-    world = World()
-    seen: list[bool] = []
-    take = world.servers[ONE].send
-
-    async def send(envelope: Envelope, trace: Trace) -> Receipt:
-        seen.append(envelope.again)
-        return await take(envelope, trace)
-
-    world.servers[ONE].send = send  # type: ignore[method-assign]
-    await world.route.send(MAIL)
-    await world.route.send(MAIL, only=ONE.address)
-    assert seen == [False, True]
