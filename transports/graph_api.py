@@ -158,9 +158,14 @@ class GraphApi:
             )
         return TransportError(replace(found, step=step.name, cause=cause))
 
+    @property
+    def throttled(self) -> float:
+        """Seconds for which nothing may be asked; 0 where something may."""
+        return max(self._route.throttle.until - self._clock(), 0.0)
+
     def _wait_for_throttle(self, step: OpenStep) -> None:
         """Refuse to ask before Graph wants to be asked: the mail waits, not the connection."""
-        left = self._route.throttle.until - self._clock()
+        left = self.throttled
         if left > 0:
             raise TransportError(
                 Failure(

@@ -39,7 +39,12 @@ async def send_draft(api: GraphApi, step: OpenStep, draft: Draft) -> Answer:
         return await _send(api, step, place)
     except TransportError as error:
         if error.failure.verdict is not Verdict.UNCERTAIN:
+            if api.throttled <= MOST_PAUSE:
+                await api.pause(api.throttled)
             await _discard(api, step, place)
+        raise
+    except OSError:  # the mail's own file cannot be read any more
+        await _discard(api, step, place)
         raise
     except CancelledAfterHandOver:
         raise
@@ -139,8 +144,12 @@ async def _send(api: GraphApi, step: OpenStep, place: str) -> Answer:
     except TransportError as error:
         if error.failure.verdict is not Verdict.UNCERTAIN:
             raise
-        await api.pause(SETTLES)  # a service that was cut off may be at it still
-        if await _is_draft_still(api, step, place) and await _discard(api, step, place):
+        try:
+            await api.pause(SETTLES)  # a service that was cut off may be at it still
+            unsent = await _is_draft_still(api, step, place) and await _discard(api, step, place)
+        except asyncio.CancelledError:
+            raise CancelledAfterHandOver from None
+        if unsent:
             # It was not sent, and cannot be any more: it can be sent anew.
             raise _not_sent(error.failure) from error
         raise

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from outmail.engine.failover import PRIMARY, Checked, Event, Reset, Standing, Took, after, order
-from outmail.engine.trouble import Action, decide
+from outmail.engine.trouble import Action, cannot_carry, decide
 from transports.base import (
     CancelledAfterHandOver,
     Cause,
@@ -157,7 +157,7 @@ class Route:
                 elif action is Action.FAILOVER:
                     turn = others
                 else:
-                    return Attempt(place, _refused(envelope, error), tuple(failed))
+                    return _ended_at(place, error, envelope, failed)
                 failed.append((place, error.failure))
                 continue
             if not only and not any(failure.scope is Scope.MESSAGE for _, failure in failed):
@@ -262,6 +262,17 @@ class Route:
                 self._moved(before, self.standing)
             except Exception:  # who listens must not undo what a server has taken
                 log.exception("a switch from %s to %s was not told", before.place, self.standing.place)
+
+
+def _ended_at(
+    place: Place, error: TransportError, envelope: Envelope, failed: Sequence[tuple[Place, Failure]]
+) -> Attempt:
+    """Where the last way that was left could not carry the mail, one that could is only away: it decides."""
+    if cannot_carry(error.failure):
+        away = next(((one, why) for one, why in failed if not cannot_carry(why)), None)
+        if away is not None:
+            place, error = away[0], TransportError(away[1])
+    return Attempt(place, _refused(envelope, error), tuple(failed))
 
 
 def _taken(receipt: Receipt) -> tuple[Fate, ...]:

@@ -37,7 +37,7 @@ def decide(failure: Failure, *, last_server: bool, failover: bool = False) -> Ac
         return Action.HOLD
     if _asks_for_minutes(failure):
         return Action.DEFER
-    if failover and failure.cause in _CANNOT_CARRY:
+    if failover and cannot_carry(failure):
         return Action.FAILOVER
     if _concerns_server(failure) and not last_server:
         return Action.NEXT_SERVER
@@ -50,6 +50,11 @@ def decide(failure: Failure, *, last_server: bool, failover: bool = False) -> Ac
             return Action.PAUSE_ROUTE
         case _:
             return Action.PAUSE_ROUTE if failure.scope is Scope.SIGN_IN else Action.BOUNCE
+
+
+def cannot_carry(failure: Failure) -> bool:
+    """Is it between this message and this way out alone? Another way, or the same later, may carry it."""
+    return failure.cause in _CANNOT_CARRY
 
 
 def _asks_for_minutes(failure: Failure) -> bool:

@@ -70,9 +70,10 @@ def note(
         return Noted(settled, finding=finding, pauses=True)
     if fate.action is Action.BOUNCE:
         return _given_up(job, due, fate, attempt.place, now=now, finding=finding)
-    again = schedule.next_attempt(
-        due.attempts + 1, job.accepted, now, chance=chance, asked=_asked(fate.failure)
-    )
+    asked = _asked(fate.failure)
+    if asked is not None and fate.action is Action.HOLD:
+        asked = max(asked, schedule.FIRST)  # what was taken a moment ago may not be seen yet
+    again = schedule.next_attempt(due.attempts + 1, job.accepted, now, chance=chance, asked=asked)
     if again is None:
         return _given_up(job, due, fate, attempt.place, now=now, finding=finding)
     late = schedule.delay_notice_due(job.accepted, now, told=due.delay_told)

@@ -252,7 +252,7 @@ class Runner:
                 attempt, noted = Attempt(None, ()), _held(job, people)
             try:
                 await self._tell(job, content, noted)
-            except StoreError as error:
+            except (StoreError, OSError) as error:  # a large mail's own file is read for the report
                 log.warning("%s: %s", self.profile, error)
                 noted = tuple(_untold(one, self._now()) for one in noted)
             await self._settle([one.settled for one in noted])
@@ -331,7 +331,10 @@ def _waits(due: Due) -> State:
 
 
 def _message_id(content: Buffer) -> str:
-    found = _MESSAGE_ID.search(content[: content.find(b"\r\n\r\n") + 2])
+    try:
+        found = _MESSAGE_ID.search(content[: content.find(b"\r\n\r\n") + 2])
+    except OSError:  # the disk gave its file, and gives it no more
+        return ""
     return found[1].decode("utf-8", "replace").strip()[:_LONGEST_ID] if found else ""
 
 

@@ -239,6 +239,34 @@ async def test_no_draft_is_left_of_a_mail_that_is_given_up(tenant: PracticeTenan
     assert tenant.graph.messages == ()
 
 
+async def test_no_draft_is_left_when_graph_throttles_in_between(tenant: PracticeTenant) -> None:
+    async with opened(await route(tenant)) as way:
+        task = asyncio.create_task(way.send(envelope(content=large()), Watcher().trace))
+        async with asyncio.timeout(30):
+            while not tenant.graph.drafts:  # noqa: ASYNC110 - there is no event for a test to wait for
+                await asyncio.sleep(0)
+        tenant.graph.be(GraphFault("busy", "It throttles.", throttles=1, retry_after=1.0))
+        with pytest.raises(TransportError):
+            await task
+    assert tenant.graph.drafts == 0
+
+
+async def test_cut_off_while_it_is_being_settled(tenant: PracticeTenant) -> None:
+    async with opened(await route(tenant)) as way:
+        tenant.set_fault("graph", "times-out-after-accepting")
+        task = asyncio.create_task(way.send(envelope(content=large()), Watcher().trace))
+        async with asyncio.timeout(30):
+            while not tenant.graph.messages:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            while all(one.status != 504 for one in tenant.graph.record or ()):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(CancelledAfterHandOver):
+            await task
+
+
 async def test_large_mail_where_drafts_are_not_allowed_or_not_there(tenant: PracticeTenant) -> None:
     for way in (await route(tenant, "Mail.Send"), await route(tenant, uploads=False)):
         async with opened(way) as transport:

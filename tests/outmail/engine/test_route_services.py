@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.outmail.engine.test_route import MAIL, ONE, THREE, World, actions, failure
+from outmail.engine.trouble import Action
+from tests.outmail.engine.test_route import DOWN, MAIL, ONE, THREE, World, actions, failure
 from transports.base import Cause, Envelope, Receipt, Scope, Verdict
 from transports.trace import Trace
 
@@ -30,3 +31,12 @@ async def test_who_may_have_it_already_is_told_that_it_comes_again() -> None:
     await world.route.send(MAIL)
     await world.route.send(MAIL, only=ONE.address)
     assert seen == [False, True]
+
+
+async def test_where_the_way_that_could_carry_it_is_only_away_the_mail_waits_for_it() -> None:
+    world = World(ONE, THREE)
+    world.servers[ONE].opens = [DOWN]
+    world.servers[THREE].says = [failure(Scope.MESSAGE, Verdict.REJECT, cause=Cause.CONTENT_UNFIT)]
+    attempt = await world.route.send(MAIL)
+    assert (attempt.place, actions(attempt)) == (ONE, [Action.DEFER, Action.DEFER])
+    assert (await world.route.send(MAIL)).place == ONE

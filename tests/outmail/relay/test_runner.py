@@ -155,6 +155,16 @@ async def test_a_service_that_wants_no_mail_for_a_while_gets_none(desk: Desk) ->
     assert desk.world.took == (2, 0, 0)
 
 
+async def test_what_may_have_been_taken_is_not_looked_for_at_once(desk: Desk) -> None:
+    hasty = replace(UNCERTAIN, facts=MappingProxyType({"retry_after": "1"}))
+    desk.world.servers[ONE].says = [hasty]
+    mail = await desk.accept()
+    await desk.runner.drain()
+    (line,) = (await desk.spool.show(mail)).recipients
+    assert line.due is not None
+    assert line.due - desk.world.now >= schedule.FIRST
+
+
 async def test_a_clock_that_is_set_back_lets_nobody_wait_for_ever(desk: Desk) -> None:
     busy = replace(failure(Scope.SERVER, Verdict.RETRY), facts=MappingProxyType({"retry_after": "30"}))
     desk.world.servers[ONE].says = [busy]
