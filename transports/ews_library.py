@@ -15,7 +15,6 @@ import requests
 from exchangelib import Account, Build, Configuration, FailFast, Message, Version
 from exchangelib.account import Identity
 from exchangelib.credentials import DELEGATE, IMPERSONATION
-from exchangelib.errors import EWSError
 from exchangelib.items import ID_ONLY, SEND_AND_SAVE_COPY, SEND_ONLY, SEND_TO_NONE, SHALLOW
 from exchangelib.properties import DistinguishedFolderId, EWSElement, ItemId, Mailbox
 from exchangelib.protocol import CachingProtocol, Protocol
@@ -25,7 +24,6 @@ from exchangelib.util import TNS, create_element, post_ratelimited
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests_ntlm import HttpNtlmAuth
 from requests_ntlm.requests_ntlm import _get_certificate_hash
-from spnego.exceptions import SpnegoError
 
 from transports import ews_requests
 from transports.ews_line import Line
@@ -33,6 +31,7 @@ from transports.ews_requests import NotSayable
 from transports.ews_schemes import Scheme, SignIn
 from transports.http import USER_AGENT
 from transports.secret import Secret
+from transports.taken_before import MOST_FOUND
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -44,20 +43,8 @@ for _talkative in ("exchangelib", "requests_ntlm", "spnego"):  # they log header
 _VERSION = Version(build=Build(14, 2))
 """Exchange 2010 SP2, in whose words every later server understands what is asked here."""
 
-_MOST = 25
 _MIME = f"{{{TNS}}}MimeContent"
 _RECIPIENTS = ("message:ToRecipients", "message:CcRecipients", "message:BccRecipients")
-_ITS_ERRORS = (
-    EWSError,
-    SpnegoError,
-    requests.RequestException,
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-)
-"""Everything that the three libraries were seen to raise for an answer that they do not like."""
 
 
 class Library:
@@ -95,7 +82,7 @@ class Library:
                 data=made,
                 timeout=1,  # the line has its own
             )
-        except _ITS_ERRORS:
+        except Exception:  # noqa: S110 - three libraries read a server's bytes, and raise whatever comes of it
             pass  # the session was given back; the line knows what was heard
         else:
             session.auth = None
@@ -138,12 +125,12 @@ class Library:
                     shape=ID_ONLY,
                     depth=SHALLOW,
                     calendar_view=None,
-                    page_size=_MOST,
+                    page_size=MOST_FOUND,
                 )
             case ews_requests.GetItem(ids):
                 service = GetItem(account=self._account)
                 payload = service.get_payload(
-                    items=[ItemId(id=one) for one in ids[:_MOST]], additional_fields=None, shape=ID_ONLY
+                    items=[ItemId(id=one) for one in ids[:MOST_FOUND]], additional_fields=None, shape=ID_ONLY
                 )
                 _with_recipients(payload)
         made: bytes = service.wrap(payload, api_version=_VERSION.api_version)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from transports.base import Envelope, TransportError
 from transports.ews_api import EwsApi
 from transports.ews_requests import FindItem, Folder, GetItem
-from transports.mime_addresses import key
 from transports.routes import EwsRoute
-from transports.taken_before import FOUND, message_id, nobody_can_look
+from transports.taken_before import MOST_FOUND, Found, judged, message_id, nobody_can_look
 from transports.trace import OpenStep
 
 _MAY_NOT_LOOK = frozenset({"ErrorAccessDenied", "ErrorFolderNotFound", "ErrorItemNotFound"})
@@ -38,14 +37,8 @@ async def found_in_sent_items(
         if error.failure.facts.get("ews_code", "") not in _MAY_NOT_LOOK:
             raise
         return nobody_can_look(step, route.unasked, "whoever signed in may not look into Sent Items")
-    wanted = {key(one) for one in envelope.recipients}
-    if any(wanted <= {key(one) for one in mail} for mail in people):
-        return FOUND
-    if len(people) < len(ids) or not all(people):
-        return nobody_can_look(
-            step, route.unasked, "Exchange does not tell who got the mail of its Message-ID"
-        )
-    return ""
+    whole = len(ids) < MOST_FOUND and len(people) == len(ids) and all(people)
+    return judged(step, route.unasked, envelope.recipients, Found(people, whole))
 
 
 async def _ids(api: EwsApi, step: OpenStep, number: str, copy: Folder) -> tuple[str, ...]:

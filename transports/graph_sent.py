@@ -10,12 +10,10 @@ from collections.abc import Iterable, Mapping
 from transports.base import Envelope, TransportError
 from transports.graph_api import GraphApi
 from transports.http import Answer, NotJson
-from transports.mime_addresses import key
-from transports.taken_before import FOUND, Unasked, message_id, nobody_can_look
+from transports.taken_before import MOST_FOUND, Found, Unasked, judged, message_id, nobody_can_look
 from transports.trace import OpenStep
 
 _WHO = ("toRecipients", "ccRecipients", "bccRecipients")
-_MOST = "25"
 
 
 async def found_in_sent_items(api: GraphApi, step: OpenStep, unasked: Unasked, envelope: Envelope) -> str:
@@ -32,8 +30,8 @@ async def found_in_sent_items(api: GraphApi, step: OpenStep, unasked: Unasked, e
         if error.failure.code != 403:
             raise
         return nobody_can_look(step, unasked, "the app may not look into Sent Items")
-    wanted = {key(one) for one in envelope.recipients}
-    return FOUND if any(wanted <= people for people in _people(answer)) else ""
+    mails = list(_people(answer))
+    return judged(step, unasked, envelope.recipients, Found(mails, len(mails) < MOST_FOUND))
 
 
 async def ask_sent_items(api: GraphApi, step: OpenStep, number: str) -> Answer:
@@ -46,7 +44,7 @@ async def ask_sent_items(api: GraphApi, step: OpenStep, number: str) -> Answer:
         query={
             "$filter": f"internetMessageId eq '{quoted}'",
             "$select": "id,internetMessageId,sentDateTime," + ",".join(_WHO),
-            "$top": _MOST,
+            "$top": str(MOST_FOUND),
         },
     )
 
@@ -63,7 +61,7 @@ def items_of(answer: Answer) -> Iterable[Mapping[str, object]]:
 
 
 def _people(answer: Answer) -> Iterable[set[str]]:
-    """The recipients of each mail that was found, each address in one spelling."""
+    """The recipients of each mail that was found."""
     for item in items_of(answer):
         yield {address for field in _WHO for address in _addresses(item.get(field))}
 
@@ -73,4 +71,4 @@ def _addresses(field: object) -> Iterable[str]:
         inner = one.get("emailAddress") if isinstance(one, dict) else None
         address = inner.get("address") if isinstance(inner, dict) else None
         if isinstance(address, str):
-            yield key(address)
+            yield address

@@ -23,7 +23,7 @@ def address(profile: Profile) -> str:
 def mailbox(profile: Profile) -> str:
     """The address of the mailbox: the user name where it is one, and else the From address."""
     named = profile.auth.username or ""
-    return named if "@" in named else profile.from_address
+    return named if "@" in named and "\\" not in named else profile.from_address
 
 
 def impersonates(profile: Profile) -> bool:
