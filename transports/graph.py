@@ -14,7 +14,7 @@ from datetime import datetime
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from transports import graph_plan, mime_envelope
+from transports import graph_answers, graph_plan, mime_envelope
 from transports.addresses import safe_address
 from transports.base import (
     Buffer,
@@ -105,7 +105,8 @@ class GraphTransport:
                 if not _takes_from_here(error.failure):
                     raise
             else:
-                step.facts["answer"] = str(answer.status)
+                if not graph_answers.accepted(answer):  # a proxy's page is no yes
+                    raise graph_answers.refusal(step.name, answer, handed_over=False)
             own = self._route.mailbox
             step.detail = f"Graph takes mail from {own or 'the mailbox of whoever signed in'}"
             if own.lower() != sender.lower():

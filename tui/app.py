@@ -15,6 +15,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.widget import Widget
+from textual.worker import WorkerFailed
 
 from tui.desk import Desk, wall_clock
 from tui.engine import HEAVY, DemoSession, Engine, RealEngine, WorkspaceLike
@@ -209,6 +210,8 @@ class OutmailApp(App[int]):
         """The exit code, once the program has ended; raises what ended it where that was an error."""
         if self.failed_to_open is not None:
             raise self.failed_to_open
+        if isinstance(self._exception, WorkerFailed):
+            raise self._exception.error  # where it was raised, which the worker's own error does not tell
         if self._exception is not None:
             raise self._exception
         return self.return_code or 0

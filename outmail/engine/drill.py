@@ -111,10 +111,15 @@ def _servers(name: str, profiles: Mapping[str, Profile]) -> dict[Place, wiring.C
             Refusal.SETTINGS,
             f"profile {name} has nothing to fail over to",
             "it has no alternate server and no failover profile",
-            f"add one: run outmail and edit {name}, or add [[profiles.{name}.smtp.alternates]] or "
-            f"[profiles.{name}.failover] to its file and import it",
+            _add_one(name, profiles[name]),
         )
     return found
+
+
+def _add_one(name: str, profile: Profile) -> str:
+    servers = f"[[profiles.{name}.smtp.alternates]] or " if profile.protocol == "smtp" else ""
+    tables = f"{servers}[profiles.{name}.failover]"
+    return f"add one: run outmail and edit {name}, or add {tables} to its file and import it"
 
 
 @dataclass(slots=True)

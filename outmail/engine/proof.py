@@ -59,11 +59,11 @@ async def prove(settings: Settings, mail: Delivery, tokens: Tokens, now: datetim
     other, colon, _ = mail.server.partition(": ")  # where a failover profile took it
     name = other if colon else mail.profile
     profile = settings.profiles.get(name)
-    if not mail.ok and not any(one.accepted for one in mail.recipients):
-        return Proof(unknown=(_REFUSED,))
     if profile is None:
         return Proof(unknown=(_GONE,))
     if profile.protocol != "graph":
+        if not mail.ok and not any(one.accepted for one in mail.recipients):
+            return Proof(unknown=(_REFUSED,))
         return Proof(unknown=(_EWS if profile.protocol == "ews" else _SMTP,))
     from transports.graph import GraphTransport  # it loads the web client, which SMTP does without
 

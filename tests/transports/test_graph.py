@@ -351,6 +351,15 @@ async def test_a_token_without_the_right_is_told_before_anything_is_asked(tenant
     assert tenant.graph.asked == 0
 
 
+async def test_a_proxys_page_is_no_yes_to_the_check(tenant: PracticeTenant) -> None:
+    async with opened(await route(tenant)) as way:
+        tenant.graph.record = None  # it is no answer of Graph's
+        tenant.set_fault("graph", "html")
+        with pytest.raises(TransportError) as caught:
+            await way.probe(DESK, DESK, Watcher().trace)
+    assert (caught.value.failure.step, caught.value.failure.cause) == (StepName.SENDER, Cause.NOT_THE_SERVICE)
+
+
 async def test_a_proxys_page_is_not_taken_for_graph(tenant: PracticeTenant) -> None:
     async with opened(await route(tenant)) as way:
         tenant.graph.record = None  # it is no answer of Graph's

@@ -33,6 +33,16 @@ def test_graph_is_asked_and_what_it_may_not_tell_is_said(tenant: Practice) -> No
     assert "trace" not in plain
 
 
+def test_a_mail_whose_answer_was_lost_is_looked_for(tenant: Practice) -> None:
+    tenant.fault("graph", "drops-after-accepting")
+    words = ("send", "-p", NAME, "--to", "z@practice.test", "--subject", "x", "--json")
+    number = run(tenant.home, *words, stdin="text\n").json["message_id"]
+    tenant.mend()
+    done = run(tenant.home, "history", "--message", number, "--trace")
+    assert done.code == 0, done.err
+    assert "in Sent Items\n" in done.out
+
+
 def test_a_service_that_cannot_be_asked_is_told_and_the_mail_shown(tenant: Practice) -> None:
     number = sent(tenant.home, NAME)
     tenant.fault("graph", "unavailable")
